@@ -1,0 +1,1 @@
+"""The TFModel resource as typed values, and the CustomResourceDefinition made from them."""

@@ -1,0 +1,170 @@
+"""`spec.validation`, `spec.storage` and `spec.serving`: what may serve, where versions live, how they are served."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tfmodel.api.kubernetes import Placement, ResourceRequirements
+from tfmodel.api.schema import (
+    DEFAULTED,
+    ApiValue,
+    Comparison,
+    Name,
+    Port,
+    Rule,
+    Size,
+    StringMap,
+    Version,
+    exactly_one,
+)
+
+
+class Validation(ApiValue):
+    """What a version must pass before it may serve. A change counts from the next run on."""
+
+    signature: Annotated[str, Field(min_length=1, max_length=128)] = "serving_default"
+    """Signature that the SavedModel must have."""
+    thresholds: (
+        Annotated[
+            dict[Annotated[str, Field(min_length=1, max_length=63)], Comparison],
+            Field(max_length=32),
+        ]
+        | None
+    ) = None
+    """Comparisons against the metrics that the training reported in $TFMODEL_METRICS_FILE, such as accuracy: ">=0.9". A
+    metric that was not reported does not pass."""
+
+
+class VolumeClaim(ApiValue):
+    """A PersistentVolumeClaim that the operator makes."""
+
+    size: Size = "1Gi"
+    """Size of the volume. It can be enlarged where the storage class allows it, never made smaller."""
+    storage_class_name: Annotated[str, Field(max_length=253)] | None = None
+    """Storage class. Default: the cluster's."""
+    access_modes: (
+        Annotated[
+            list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]],
+            Field(min_length=1, max_length=4, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = None
+    """Access modes. Default: ReadWriteOnce, with which all pods of the model run on one node."""
+
+    rules = (
+        Rule(
+            cel="quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+            message="size cannot be made smaller: keep it, or enlarge it",
+            check=None,
+            field_path=".size",
+        ),
+        Rule(
+            cel="(has(self.storageClassName) ? self.storageClassName : '')"
+            " == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')",
+            message="storageClassName cannot be changed: make a new TFModel, or use existingClaim",
+            check=None,
+        ),
+        Rule(
+            cel="has(self.accessModes) == has(oldSelf.accessModes)"
+            " && (!has(self.accessModes) || self.accessModes == oldSelf.accessModes)",
+            message="accessModes cannot be changed: make a new TFModel, or use existingClaim",
+            check=None,
+        ),
+    )
+
+
+class Storage(ApiValue):
+    """Where the versions of the model live, as <model>/<version>/ on a volume."""
+
+    persistent_volume_claim: VolumeClaim | None = None
+    """A PersistentVolumeClaim that the operator makes, named <model>-store. The default, with 1Gi."""
+    existing_claim: Name | None = None
+    """A PersistentVolumeClaim that exists already, which may hold the versions of several models."""
+    keep_versions: Annotated[int, Field(ge=1, le=1000)] = 5
+    """How many versions are kept when a new one is published. A version that is pinned, listed in versionPolicy, or the
+    newest is always kept."""
+    on_delete: Literal["Retain", "Delete"] = "Retain"
+    """What becomes of the operator-made PersistentVolumeClaim when the TFModel is deleted. An existing claim is never
+    deleted."""
+
+    rules = (
+        Rule(
+            cel="!(has(self.persistentVolumeClaim) && has(self.existingClaim))",
+            message="persistentVolumeClaim and existingClaim exclude each other: keep one of them",
+            check=lambda storage: storage.persistent_volume_claim is None or storage.existing_claim is None,
+        ),
+        Rule(
+            cel="!(has(self.existingClaim) && self.onDelete == 'Delete')",
+            message="onDelete: Delete needs persistentVolumeClaim: an existingClaim is never deleted, use Retain",
+            check=lambda storage: storage.existing_claim is None or storage.on_delete != "Delete",
+        ),
+    )
+
+
+class Latest(ApiValue):
+    """The newest versions."""
+
+    count: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many."""
+
+
+class Everything(ApiValue):
+    """Every version in the store."""
+
+
+class Specific(ApiValue):
+    """Named versions."""
+
+    versions: Annotated[
+        list[Version], Field(min_length=1, max_length=100, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ]
+    """The versions."""
+
+
+class VersionPolicy(ApiValue):
+    """Which versions are loaded, in TensorFlow Serving's sense."""
+
+    latest: Latest | None = None
+    """The newest versions. The default, with a count of 1."""
+    all: Everything | None = None
+    """Every version in the store."""
+    specific: Specific | None = None
+    """Only the versions that are listed."""
+
+    rules = (exactly_one("latest", "all", "specific", fix="a model follows one policy"),)
+
+
+class ServiceSpec(ApiValue):
+    """The Service in front of the runtime pods, named like the TFModel."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """Kind of Service."""
+    annotations: StringMap | None = None
+    """Annotations of the Service, such as those that a cloud's load balancer reads."""
+    rest_port: Port = 8501
+    """Port of the Service for REST."""
+    grpc_port: Port = 8500
+    """Port of the Service for gRPC."""
+
+    rules = (
+        Rule(
+            cel="self.restPort != self.grpcPort",
+            message="restPort and grpcPort must differ",
+            check=lambda service: service.rest_port != service.grpc_port,
+        ),
+    )
+
+
+class Serving(Placement):
+    """How the model is served."""
+
+    replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """How many runtime pods. 0 serves nothing and keeps the versions."""
+    version_policy: VersionPolicy | None = None
+    """Which versions are loaded. Default: the newest."""
+    pinned_version: Version | None = None
+    """Serve just this version, whatever versionPolicy says: a rollback. Remove it to follow versionPolicy again."""
+    resources: ResourceRequirements | None = None
+    """What a runtime container asks for and may use at the most."""
+    service: Annotated[ServiceSpec, Field(default_factory=ServiceSpec, json_schema_extra=DEFAULTED)]
+    """The Service in front of the pods."""
