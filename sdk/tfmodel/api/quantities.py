@@ -1,15 +1,14 @@
 """Kubernetes quantities (`1Gi`, `500m`) and comparisons (`>=0.9`) as numbers.
 
-The grammar of a quantity is that of apimachinery's `resource.Quantity`; a value is kept as a fraction, so that nothing
-is rounded on the way.
+The grammar of a quantity is that of apimachinery's `resource.Quantity`; a value is kept as a fraction, so
+that nothing is rounded on the way. No quantity of a TFModel may be negative.
 """
 
 import operator
 import re
 from fractions import Fraction
 
-QUANTITY_PATTERN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][-+]?[0-9]+)?$"
-MILLI = Fraction(1, 1000)
+QUANTITY_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][-+]?[0-9]+)?$"
 
 _SUFFIXES: dict[str, Fraction] = {
     "": Fraction(1),
@@ -17,7 +16,7 @@ _SUFFIXES: dict[str, Fraction] = {
     **{suffix: Fraction(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
     **{suffix: Fraction(1, 1000**power) for power, suffix in enumerate(("m", "u", "n"), start=1)},
 }
-_QUANTITY = re.compile(r"^([-+]?[0-9.]+)(.*)$")
+_QUANTITY = re.compile(r"^([0-9.]+)(.*)$")
 _COMPARISON = re.compile(r"^(>=|<=|==|>|<) ?(\S+)$")
 _OPERATORS = {
     ">=": operator.ge,

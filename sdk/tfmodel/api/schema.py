@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from tfmodel.api.quantities import MILLI, QUANTITY_PATTERN, parse_quantity
+from tfmodel.api.quantities import QUANTITY_PATTERN
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
@@ -82,32 +82,19 @@ class ApiValue(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _non_negative(quantity: str) -> str:
-    if parse_quantity(quantity) < 0:
-        raise ValueError(f"expected a size of at least 0, got {quantity!r}")
-    return quantity
-
-
-def _positive(quantity: str) -> str:
-    if parse_quantity(quantity) < MILLI:
-        raise ValueError(f"expected a size above 0, got {quantity!r}")
-    return quantity
-
-
 def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
 Key = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-Size = Annotated[str, Field(min_length=1, max_length=32, pattern=QUANTITY_PATTERN), AfterValidator(_positive)]
+Size = Annotated[str, Field(min_length=1, max_length=32, pattern=QUANTITY_PATTERN)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Version = Annotated[int, Field(ge=1, le=2**53)]
 Comparison = Annotated[str, Field(min_length=2, max_length=40, pattern=COMPARISON_PATTERN)]
 ResourceQuantity = Annotated[
-    str | int,
-    AfterValidator(_as_text),
-    AfterValidator(_non_negative),
+    Annotated[str, Field(pattern=QUANTITY_PATTERN)],
+    BeforeValidator(_as_text),
     WithJsonSchema(
         {
             "anyOf": [{"type": "integer"}, {"type": "string"}],

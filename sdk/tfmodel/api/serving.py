@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tfmodel.api.kubernetes import Placement, ResourceRequirements
+from tfmodel.api.quantities import parse_quantity
 from tfmodel.api.schema import (
     DEFAULTED,
     ApiValue,
@@ -52,6 +53,12 @@ class VolumeClaim(ApiValue):
     """Access modes. Default: ReadWriteOnce, with which all pods of the model run on one node."""
 
     rules = (
+        Rule(
+            cel="!has(self.size) || quantity(self.size).isGreaterThan(quantity('0'))",
+            message="size must be above 0: give a size such as 1Gi",
+            check=lambda claim: parse_quantity(claim.size) > 0,
+            field_path=".size",
+        ),
         Rule(
             cel="quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
             message="size cannot be made smaller: keep it, or enlarge it",
@@ -148,8 +155,8 @@ class ServiceSpec(ApiValue):
 
     rules = (
         Rule(
-            cel="self.restPort != self.grpcPort",
-            message="restPort and grpcPort must differ",
+            cel="!has(self.restPort) || !has(self.grpcPort) || self.restPort != self.grpcPort",
+            message="restPort and grpcPort must differ: give each its own port",
             check=lambda service: service.rest_port != service.grpc_port,
         ),
     )
