@@ -86,6 +86,8 @@ class VersionStatus(ApiValue):
     Failed: the runtime could not load it. Retired: no longer in the store."""
     run_id: str | None = None
     """Run that made it."""
+    run_key: str | None = None
+    """Name of the run that made it, and a digest of what it was made from."""
     digest: str | None = None
     """sha256 over the files of the version."""
     tensorflow_version: str | None = None

@@ -1,0 +1,97 @@
+"""The Deployment `<model>` of runtime pods.
+
+Its pod template holds no version: the runtime finds new versions in the store by itself, so that publishing one restarts
+nothing. Only a change of the version policy, or of the pods themselves, is a rolling update, with no pod taken away before
+its successor is ready.
+"""
+
+from tfmodel.api.v1alpha1 import TFModel
+from tfmodel_operator.manifests.metadata import (
+    RUNTIME_CONTAINER,
+    SERVING,
+    Json,
+    container_security,
+    labels,
+    metadata,
+    placement,
+    pod_security,
+    resources,
+    selector,
+)
+from tfmodel_operator.values import Release
+
+REST_PORT = 8501
+GRPC_PORT = 8500
+MODELS = "/models"
+DRAIN_DELAY_SECONDS = 5
+DRAIN_GRACE_SECONDS = 30
+_EXIT_SECONDS = 10
+_DEFAULT_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
+
+
+def deployment(model: TFModel, release: Release, *, claim: str, version_policy: str) -> Json:
+    """The Deployment. `version_policy` is the runtime's flag: latest:N, all, or specific:1,3."""
+    template_labels = labels(model, SERVING)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(model, model.name, SERVING),
+        "spec": {
+            "replicas": model.spec.serving.replicas,
+            "selector": {"matchLabels": selector(model, SERVING)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": 600,
+            "template": {
+                "metadata": {"labels": template_labels},
+                "spec": {
+                    **pod_security(),
+                    **placement(model, model.spec.serving),
+                    "terminationGracePeriodSeconds": DRAIN_DELAY_SECONDS + DRAIN_GRACE_SECONDS + _EXIT_SECONDS,
+                    "containers": [_runtime(model, release, version_policy)],
+                    "volumes": [
+                        {"name": "store", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
+                        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+                    ],
+                },
+            },
+        },
+    }
+
+
+def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
+    return {
+        "name": RUNTIME_CONTAINER,
+        "image": release.runtime_image,
+        "imagePullPolicy": release.image_pull_policy,
+        "args": [
+            f"--model_name={model.name}",
+            f"--model_base_path={MODELS}/{model.name}",
+            f"--port={GRPC_PORT}",
+            f"--rest_api_port={REST_PORT}",
+            "--managed_store",
+            f"--model_version_policy={version_policy}",
+            f"--drain_delay={DRAIN_DELAY_SECONDS}s",
+            f"--drain_grace={DRAIN_GRACE_SECONDS}s",
+        ],
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
+        "ports": [
+            {"name": "rest", "containerPort": REST_PORT},
+            {"name": "grpc", "containerPort": GRPC_PORT},
+        ],
+        "resources": resources(model.spec.serving.resources, _DEFAULT_REQUESTS),
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "rest"}, "periodSeconds": 1, "timeoutSeconds": 2},
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "rest"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 6,
+        },
+        "securityContext": container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "store", "mountPath": MODELS, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        ],
+    }

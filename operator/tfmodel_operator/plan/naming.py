@@ -1,0 +1,30 @@
+"""Names of children: functions of the TFModel alone, so that a crash between two calls cannot make two of anything."""
+
+import hashlib
+import json
+
+from tfmodel.api.v1alpha1 import TFModel
+
+_NOT_PART_OF_A_RUN = {"suspend", "runId"}
+
+
+def run_key(model: TFModel) -> str:
+    """The run that the spec asks for: its id, and a digest of what it is made from.
+
+    Fields at their default do not count, so that a release which adds a field starts no new runs.
+    """
+    made_by = model.spec.training or model.spec.source
+    assert made_by is not None  # noqa: S101 - a parsed spec has one of both
+    recipe = made_by.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    text = json.dumps({name: part for name, part in recipe.items() if name not in _NOT_PART_OF_A_RUN}, sort_keys=True)
+    return f"{made_by.run_id}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def job_name(model: TFModel) -> str:
+    """Name of the Job of the run that the spec asks for."""
+    return f"{model.name}-{run_key(model)}"
+
+
+def claim_name(model: TFModel) -> str:
+    """Name of the PersistentVolumeClaim that holds the versions."""
+    return model.spec.storage.existing_claim or f"{model.name}-store"

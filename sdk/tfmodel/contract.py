@@ -1,0 +1,183 @@
+"""The contract with a training container, and between the operator and the export step: names and paths, each once.
+
+Any image works that writes a model to $TFMODEL_EXPORT_DIR; nothing of this project has to be imported there. The export
+step is ours: it is asked by one environment variable (`ExportRequest` as JSON) and answers in its termination message
+(`ExportReport` as JSON, of which Kubernetes keeps 4096 bytes).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+WORKSPACE_DIR = "/tfmodel"
+STORE_DIR = "/store"
+SOURCE_DIR = "/source"
+SCRIPT_DIR = "/etc/tfmodel/script"
+PARAMS_FILE = "/etc/tfmodel/params.json"
+EXPORT_DIR = f"{WORKSPACE_DIR}/export"
+METRICS_FILE = f"{WORKSPACE_DIR}/metrics.json"
+PROGRESS_FILE = f"{WORKSPACE_DIR}/progress.json"
+LOG_DIR = f"{WORKSPACE_DIR}/logs"
+CHECKPOINT_DIR = f"{WORKSPACE_DIR}/checkpoints"
+
+EXPORT_DIR_ENV = "TFMODEL_EXPORT_DIR"
+METRICS_FILE_ENV = "TFMODEL_METRICS_FILE"
+PROGRESS_FILE_ENV = "TFMODEL_PROGRESS_FILE"
+LOG_DIR_ENV = "TFMODEL_LOG_DIR"
+CHECKPOINT_DIR_ENV = "TFMODEL_CHECKPOINT_DIR"
+PARAMS_FILE_ENV = "TFMODEL_PARAMS_FILE"
+EXPORT_REQUEST_ENV = "TFMODEL_EXPORT_REQUEST"
+
+RETRIABLE_FAILURE = 1
+PERMANENT_FAILURE = 42
+TERMINATION_MESSAGE_BYTES = 4096
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _upper_snake(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", _WORD_START.sub("_", name)).upper()
+
+
+def param_env_name(name: str) -> str:
+    """Environment variable of a parameter: learningRate is TFMODEL_PARAM_LEARNING_RATE."""
+    return f"TFMODEL_PARAM_{_upper_snake(name)}"
+
+
+def input_env_name(name: str) -> str:
+    """Environment variable that holds the path of an input: train is TFMODEL_INPUT_TRAIN."""
+    return f"TFMODEL_INPUT_{_upper_snake(name)}"
+
+
+def training_environment(
+    *,
+    params: Mapping[str, str],
+    inputs: Mapping[str, str],
+    workspace: str = WORKSPACE_DIR,
+    params_file: str = PARAMS_FILE,
+) -> dict[str, str]:
+    """What a training container finds in its environment. `inputs` maps names to paths."""
+    return {
+        EXPORT_DIR_ENV: f"{workspace}/export",
+        METRICS_FILE_ENV: f"{workspace}/metrics.json",
+        PROGRESS_FILE_ENV: f"{workspace}/progress.json",
+        LOG_DIR_ENV: f"{workspace}/logs",
+        CHECKPOINT_DIR_ENV: f"{workspace}/checkpoints",
+        PARAMS_FILE_ENV: params_file,
+        **{param_env_name(name): value for name, value in params.items()},
+        **{input_env_name(name): path for name, path in inputs.items()},
+    }
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+    def to_json(self) -> str:
+        """The message as compact JSON."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+class ExportRequest(_Message):
+    """What the export step is asked to do."""
+
+    model: str
+    """Name of the TFModel; versions go to <store>/<model>/<version>."""
+    run_id: str
+    """Name of the run."""
+    run_key: str
+    """Name of the run and a digest of its recipe: a version that this owner published for it is published no second time."""
+    owner: str
+    """uid of the TFModel."""
+    export_dir: str
+    """Folder, or file, that the model is in."""
+    metrics_file: str
+    """JSON object of name to number that the training wrote, if it did."""
+    store: str
+    """Folder that holds <model>/."""
+    keep_versions: int = 5
+    """How many versions are kept."""
+    protected_versions: tuple[int, ...] = ()
+    """Versions that are never pruned."""
+    signature: str = "serving_default"
+    """Signature that the model must have."""
+    thresholds: dict[str, str] = {}
+    """Comparisons against the metrics, such as accuracy: ">=0.9"."""
+    params: dict[str, str] = {}
+    """Hyperparameters of the run, for the record."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The request that `text` holds.
+
+        Raises:
+            pydantic.ValidationError: it is not a request.
+        """
+        return cls.model_validate_json(text)
+
+
+class Failure(_Message):
+    """Why a step failed."""
+
+    reason: str
+    """One of `tfmodel.api.reasons.FailureReason`."""
+    message: str
+    """What happened."""
+    hint: str = ""
+    """What to do."""
+    retriable: bool = False
+    """Whether another attempt without a change may succeed."""
+
+
+class ExportReport(_Message):
+    """What the export step did: `version` and what belongs to it, or `failure`."""
+
+    version: int | None = None
+    """The published version."""
+    digest: str | None = None
+    """sha256 over the version's files."""
+    tensorflow_version: str | None = None
+    """TensorFlow that wrote the model."""
+    signatures: tuple[str, ...] = ()
+    """Names of the signatures."""
+    metrics: dict[str, str] = {}
+    """What the training reported, as text."""
+    stored_versions: tuple[int, ...] = ()
+    """All versions that the store holds now."""
+    failure: Failure | None = None
+    """Why nothing was published."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """The report that `text` holds; None if it holds none, as when a log stands in its place."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    def to_termination_message(self) -> str:
+        """The report in at most 4096 bytes of JSON: what is longest is cut first, the version is always told."""
+        for report in (
+            self,
+            self._shorter(text=512),
+            self._shorter(text=128, entries=8),
+            self._shorter(text=64, entries=0),
+        ):
+            message = report.to_json()
+            if len(message.encode()) <= TERMINATION_MESSAGE_BYTES:
+                return message
+        return (
+            self._shorter(text=16, entries=0)
+            .model_copy(update={"stored_versions": self.stored_versions[-64:]})
+            .to_json()
+        )
+
+    def _shorter(self, *, text: Annotated[int, Field(ge=1)], entries: int = 32) -> Self:
+        failure = self.failure and self.failure.model_copy(
+            update={"message": self.failure.message[:text], "hint": self.failure.hint[:text]}
+        )
+        metrics = {name[:64]: value[:32] for name, value in list(self.metrics.items())[:entries]}
+        signatures = tuple(name[:64] for name in self.signatures[:entries])
+        return self.model_copy(update={"failure": failure, "metrics": metrics, "signatures": signatures})

@@ -1,0 +1,372 @@
+"""What is planned and said, from the first look at a TFModel to its being served, and when things go wrong."""
+
+import pytest
+
+from testkit.world import (
+    NOW,
+    RELEASE,
+    TRAINING,
+    a_deployment,
+    a_finished_run,
+    a_job,
+    a_job_pod,
+    a_refusal,
+    a_runtime_pod,
+    a_tfmodel,
+    answers,
+    conditions_of,
+    ended,
+    running,
+    waiting,
+)
+from tfmodel.api.v1alpha1 import TFModel
+from tfmodel_operator.plan import LOADING_POLL, SERVING_POLL, plan
+from tfmodel_operator.plan.naming import job_name, run_key
+from tfmodel_operator.read import name_of
+from tfmodel_operator.values import ApplyError, ObjectKey, Observation, Plan
+
+
+def planned(model: TFModel, **seen: object) -> Plan:
+    return plan(model, Observation(**seen), NOW, RELEASE)  # type: ignore[arg-type]
+
+
+def kinds(made: Plan) -> list[str]:
+    return [str(one.manifest["kind"]) for one in made.apply]
+
+
+def served(model: TFModel) -> Observation:
+    """Everything in place: the run is over, version 1 is served."""
+    finished, pod = a_finished_run(model)
+    return Observation(
+        jobs=(finished,),
+        pods=(pod, a_runtime_pod(model)),
+        deployment=a_deployment(model),
+        served={"iris-0": answers(v1="AVAILABLE")},
+    )
+
+
+def after(model: TFModel, made: Plan) -> TFModel:
+    return model.model_copy(update={"status": made.status})
+
+
+def test_a_new_model_gets_a_volume_and_one_job() -> None:
+    made = planned(a_tfmodel())
+    assert kinds(made) == ["PersistentVolumeClaim", "Job"]
+    assert conditions_of(made.status)["Ready"] == ("False", "RunPending")
+    assert made.status.phase == "Pending"
+
+
+def test_a_model_on_an_existing_claim_gets_no_volume() -> None:
+    made = planned(a_tfmodel(storage={"existingClaim": "models"}))
+    assert kinds(made) == ["Job"]
+
+
+def test_a_job_that_is_there_is_left_alone() -> None:
+    model = a_tfmodel()
+    made = planned(model, jobs=(a_job(model, active=1),), pods=(a_job_pod(model, running("train")),))
+    assert "Job" not in kinds(made)
+    assert made.status.phase == "Training"
+    assert made.status.training is not None
+    assert made.status.training.state == "Running"
+
+
+def test_the_export_step_shows() -> None:
+    model = a_tfmodel()
+    made = planned(model, jobs=(a_job(model),), pods=(a_job_pod(model, ended("train"), running("export")),))
+    assert made.status.phase == "Exporting"
+
+
+def test_a_finished_run_is_served() -> None:
+    model = a_tfmodel()
+    finished, pod = a_finished_run(model)
+    made = planned(model, jobs=(finished,), pods=(pod,))
+    assert kinds(made) == ["PersistentVolumeClaim", "Deployment", "Service"]
+    assert made.status.target_version == 1
+    assert conditions_of(made.status)["Trained"] == ("True", "RunSucceeded")
+    assert conditions_of(made.status)["Ready"] == ("False", "Deploying")
+    assert made.requeue_after == LOADING_POLL
+
+
+def test_a_served_version_is_ready() -> None:
+    model = a_tfmodel()
+    made = plan(model, served(model), NOW, RELEASE)
+    assert conditions_of(made.status)["Ready"] == ("True", "Serving")
+    assert not {"Reconciling", "Stalled", "Degraded"} & set(conditions_of(made.status))
+    assert (made.status.active_version, made.status.phase, made.status.replicas_summary) == (1, "Ready", "1/1")
+    assert made.requeue_after == SERVING_POLL
+    assert {event.reason for event in made.events} >= {"RunSucceeded", "VersionActive", "BecameReady"}
+
+
+def test_a_second_look_changes_nothing_and_tells_nothing() -> None:
+    model = a_tfmodel()
+    first = plan(model, served(model), NOW, RELEASE)
+    second = plan(after(model, first), served(model), NOW, RELEASE)
+    assert second.status == first.status
+    assert second.events == ()
+
+
+def test_a_pod_that_is_ready_but_does_not_tell_is_not_believed() -> None:
+    model = a_tfmodel()
+    finished, pod = a_finished_run(model)
+    made = planned(model, jobs=(finished,), pods=(pod, a_runtime_pod(model)), deployment=a_deployment(model))
+    assert conditions_of(made.status)["Ready"] == ("False", "Deploying")
+
+
+def test_a_finished_run_whose_job_was_deleted_is_not_run_again() -> None:
+    model = a_tfmodel()
+    first = plan(model, served(model), NOW, RELEASE)
+    made = planned(after(model, first), pods=(a_runtime_pod(model),), deployment=a_deployment(model))
+    assert "Job" not in kinds(made)
+    assert made.status.training == first.status.training
+
+
+def test_a_failed_run_whose_job_was_deleted_is_not_run_again() -> None:
+    model = a_tfmodel()
+    pod = a_job_pod(model, ended("train", 1, message="boom"), phase="Failed")
+    first = planned(model, jobs=(a_job(model, "Failed", reason="BackoffLimitExceeded"),), pods=(pod,))
+    made = planned(after(model, first))
+    assert "Job" not in kinds(made)
+    assert conditions_of(made.status)["Trained"] == ("False", "UserCodeError")
+
+
+def test_a_job_that_was_lost_before_it_ended_is_made_again() -> None:
+    model = a_tfmodel()
+    first = planned(model, jobs=(a_job(model, active=1),), pods=(a_job_pod(model, running("train")),))
+    made = planned(after(model, first))
+    assert "Job" in kinds(made)
+    assert made.status.training is not None
+    assert made.status.training.last_failure is not None
+    assert made.status.training.last_failure.reason == "JobLost"
+
+
+def test_going_back_to_a_run_that_became_a_version_trains_nothing() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    finished, pod = a_finished_run(two, version=2)
+    second = planned(two, jobs=(finished,), pods=(pod,))
+    back = planned(after(one, second))
+    assert "Job" not in kinds(back)
+    assert back.status.training is not None
+    assert back.status.training.version == 1
+
+
+def test_a_new_run_id_trains_again_while_the_old_version_serves() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status, generation=2)
+    made = plan(two, served(one), NOW, RELEASE)
+    assert "Job" in kinds(made)
+    assert conditions_of(made.status)["Ready"] == ("True", "Serving")
+    assert conditions_of(made.status)["Reconciling"] == ("True", "Progressing")
+    assert made.status.active_version == 1
+
+
+def test_a_second_version_changes_no_pod_template() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    finished, pod = a_finished_run(two, version=2)
+    second = planned(two, jobs=(finished,), pods=(pod, a_runtime_pod(two)), deployment=a_deployment(two))
+    templates = [
+        one.manifest["spec"]["template"]
+        for made in (first, second)
+        for one in made.apply
+        if one.manifest["kind"] == "Deployment"
+    ]
+    assert len(templates) == 2
+    assert templates[0] == templates[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"suspend": True}, True),
+        ({"backoffLimit": 2}, True),
+        ({"params": {"epochs": "3"}}, False),
+        ({"runId": "2"}, False),
+        ({"args": ["--fast"]}, False),
+    ],
+)
+def test_a_run_is_named_by_what_it_is_made_from(change: dict[str, object], same: bool) -> None:
+    assert (run_key(a_tfmodel()) == run_key(a_tfmodel(training={**TRAINING, **change}))) is same
+
+
+def test_a_run_that_nobody_waits_for_is_ended() -> None:
+    old = a_tfmodel()
+    new = a_tfmodel(training={**TRAINING, "runId": "2"})
+    made = planned(new, jobs=(a_job(old, active=1),))
+    assert [key.name for key in made.delete] == [job_name(old)]
+
+
+def test_a_suspended_run_makes_no_job() -> None:
+    made = planned(a_tfmodel(training={**TRAINING, "suspend": True}))
+    assert "Job" not in kinds(made)
+    assert made.status.phase == "Suspended"
+    assert "Reconciling" not in conditions_of(made.status)
+
+
+def test_suspend_is_switched_on_a_job_that_runs() -> None:
+    model = a_tfmodel(training={**TRAINING, "suspend": True})
+    made = planned(model, jobs=(a_job(a_tfmodel(), active=1),))
+    switched = [one for one in made.apply if one.manifest["kind"] == "Job"]
+    assert [one.manifest["spec"] for one in switched] == [{"suspend": True}]
+    assert switched[0].manager != "tfmodel-operator"
+
+
+def test_a_paused_model_is_left_as_it_is() -> None:
+    model = a_tfmodel()
+    first = plan(model, served(model), NOW, RELEASE)
+    made = planned(a_tfmodel(paused=True, training={**TRAINING, "runId": "9"}, status=first.status))
+    assert (made.apply, made.delete) == ((), ())
+    assert made.status.phase == "Paused"
+    assert conditions_of(made.status)["Ready"] == ("True", "Serving")
+    assert made.status.active_version == 1
+
+
+def test_scaled_to_zero_keeps_the_versions() -> None:
+    model = a_tfmodel(serving={"replicas": 0})
+    finished, pod = a_finished_run(model)
+    made = planned(model, jobs=(finished,), pods=(pod,), deployment=a_deployment(model))
+    assert made.status.phase == "Stopped"
+    assert conditions_of(made.status)["Ready"] == ("False", "ScaledToZero")
+    assert "Stalled" not in conditions_of(made.status)
+
+
+def test_pinning_is_a_change_of_the_runtimes_policy() -> None:
+    model = a_tfmodel(serving={"pinnedVersion": 1})
+    finished, pod = a_finished_run(model, version=2, stored=(1, 2))
+    made = planned(model, jobs=(finished,), pods=(pod,))
+    pods = next(one.manifest for one in made.apply if one.manifest["kind"] == "Deployment")
+    assert "--model_version_policy=specific:1" in pods["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert made.status.target_version == 1
+
+
+def test_a_pinned_version_that_does_not_exist_leaves_the_pods_alone() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    pinned = a_tfmodel(serving={"pinnedVersion": 7}, status=first.status)
+    made = plan(pinned, served(one), NOW, RELEASE)
+    assert "Deployment" not in kinds(made)
+    assert conditions_of(made.status)["Ready"] == ("True", "ServingPreviousVersion")
+    assert conditions_of(made.status)["Stalled"] == ("True", "VersionNotFound")
+
+
+FAILURES = [
+    ("UserCodeError", "training.runId", [ended("train", 1, message="Traceback\nValueError: boom")]),
+    ("OOMKilled", "resources.limits.memory", [ended("train", 137, reason="OOMKilled")]),
+    ("ThresholdNotMet", "mend it", [ended("train"), ended("export", 42, message=a_refusal("ThresholdNotMet"))]),
+    ("SignatureMissing", "mend it", [ended("train"), ended("export", 42, message=a_refusal("SignatureMissing"))]),
+    ("BadSavedModel", "mend it", [ended("train"), ended("export", 42, message=a_refusal("BadSavedModel"))]),
+]
+
+
+@pytest.mark.parametrize(("reason", "hint", "containers"), FAILURES, ids=[one[0] for one in FAILURES])
+def test_a_failed_run_tells_its_cause_and_the_old_version_serves(
+    reason: str, hint: str, containers: list[dict[str, object]]
+) -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    world = served(one)
+    pod = a_job_pod(two, *containers, phase="Failed")
+    seen = Observation(
+        jobs=(*world.jobs, a_job(two, "Failed", reason="PodFailurePolicy")),
+        pods=(*world.pods, pod),
+        deployment=world.deployment,
+        served=world.served,
+    )
+    made = plan(two, seen, NOW, RELEASE)
+    said = conditions_of(made.status)
+    assert said["Trained"] == ("False", reason)
+    assert said["Stalled"] == ("True", reason)
+    assert said["Degraded"] == ("True", reason)
+    assert said["Ready"] == ("True", "ServingPreviousVersion")
+    assert made.status.training is not None
+    assert made.status.training.last_failure is not None
+    assert hint in made.status.training.last_failure.hint
+    gone = planned(after(two, made), pods=(a_runtime_pod(two),), deployment=a_deployment(two), served=world.served)
+    assert gone.status.training == made.status.training
+
+
+def test_a_log_tail_is_kept_and_its_secrets_are_not() -> None:
+    model = a_tfmodel()
+    log = "connecting to https://me:hunter2@store\npassword=hunter2\nValueError: boom"
+    pod = a_job_pod(model, ended("train", 1, message=log), phase="Failed")
+    made = planned(model, jobs=(a_job(model, failed=1),), pods=(pod,))
+    assert made.status.training is not None
+    failure = made.status.training.last_failure
+    assert failure is not None
+    assert failure.log_tail == ["connecting to https://***@store", "password=***", "ValueError: boom"]
+    assert "hunter2" not in made.status.model_dump_json()
+    assert made.status.training.state == "Pending"
+
+
+def test_an_image_that_cannot_be_pulled_is_named() -> None:
+    model = a_tfmodel()
+    pod = a_job_pod(model, waiting("train", "ImagePullBackOff", "not found"), phase="Pending")
+    made = planned(model, jobs=(a_job(model, active=1),), pods=(pod,))
+    assert conditions_of(made.status)["Trained"] == ("False", "ImagePullFailed")
+    assert conditions_of(made.status)["Stalled"] == ("True", "ImagePullFailed")
+
+
+def test_a_quota_that_forbids_the_pod_is_named_from_the_jobs_events() -> None:
+    model = a_tfmodel()
+    waits = a_job(model)
+    warning = 'FailedCreate: Error creating: pods "x" is forbidden: exceeded quota: small'
+    made = planned(model, jobs=(waits,), warnings={waits["metadata"]["uid"]: (warning,)})
+    assert conditions_of(made.status)["Trained"] == ("False", "QuotaExceeded")
+
+
+def test_an_object_that_the_api_server_refused_is_named() -> None:
+    refused = ApplyError(ObjectKey("batch/v1", "Job", "lab", "iris-1"), 403, "Forbidden", "denied by policy")
+    made = planned(a_tfmodel(), errors=(refused,))
+    assert conditions_of(made.status)["Accepted"] == ("False", "AdmissionRejected")
+    ready = next(one for one in made.status.conditions or () if one.type == "Ready")
+    assert "Job iris-1: denied by policy" in ready.message
+
+
+def test_a_version_that_the_runtime_cannot_load_is_failed_and_the_old_one_serves() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    finished, pod = a_finished_run(two, version=2)
+    made = planned(
+        two,
+        jobs=(finished,),
+        pods=(pod, a_runtime_pod(two)),
+        deployment=a_deployment(two),
+        served={"iris-0": answers(v1="AVAILABLE", v2="END data loss")},
+    )
+    states = {version.version: version.state for version in made.status.versions or ()}
+    assert states == {2: "Failed", 1: "Available"}
+    assert made.status.active_version == 1
+    assert conditions_of(made.status)["Degraded"] == ("True", "VersionLoadFailed")
+
+
+def test_a_pruned_version_is_retired() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    finished, pod = a_finished_run(two, version=2, stored=(2,))
+    made = planned(two, jobs=(finished,), pods=(pod,))
+    states = {version.version: version.state for version in made.status.versions or ()}
+    assert states == {2: "Loading", 1: "Retired"}
+
+
+def test_an_imported_model_has_no_training_step() -> None:
+    made = planned(a_tfmodel(source={"uri": "pvc://models/flowers.keras"}))
+    pods = next(one.manifest for one in made.apply if one.manifest["kind"] == "Job")["spec"]["template"]["spec"]
+    assert "initContainers" not in pods
+    assert [name_of({"metadata": one}) for one in pods["containers"]] == ["export"]
+
+
+def test_finished_jobs_of_older_runs_are_kept_up_to_two() -> None:
+    runs = [a_tfmodel(training={**TRAINING, "runId": str(number)}) for number in range(1, 5)]
+    jobs = []
+    for number, old in enumerate(runs):
+        found = a_job(old, "Complete")
+        found["metadata"]["creationTimestamp"] = f"2026-01-0{number + 1}T00:00:00Z"
+        jobs.append(found)
+    made = planned(a_tfmodel(training={**TRAINING, "runId": "9"}), jobs=tuple(jobs))
+    assert [key.name for key in made.delete] == [job_name(runs[1]), job_name(runs[0])]
