@@ -1,0 +1,3 @@
+module hack/pause
+
+go 1.24.0
