@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Puts images of the Docker engine into the cluster's worker nodes; what a node has already is not sent again.
+# Puts images of the Docker engine into the cluster's worker nodes; layers and images that they have are not sent again.
 #
 #   hack/cluster/load.sh tfmodel-operator:0.1.0 tfmodel-runtime:0.1.0
 #
-# All missing images travel in one stream to all nodes at once, so a layer that several share is read once.
+# All images travel in one archive, so a layer that several share is sent once, to all nodes side by side.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
 source "$here/steps.sh"
@@ -11,45 +11,49 @@ source "$here/steps.sh"
 [ $# -gt 0 ] || die "usage: load.sh IMAGE..."
 DOCKER_HOST=$("$here/engine.sh")
 export DOCKER_HOST
-loaded=/var/lib/tfmodel-loaded # in a node: one empty file for each image that it holds, named by the image's id
 
-nodes=$(docker ps -q --filter "label=io.x-k8s.kind.cluster=$cluster" --filter "label=io.x-k8s.kind.role=worker")
-[ -n "$nodes" ] || die "no cluster $cluster here: run hack/cluster/up.sh first"
+mapfile -t nodes < <(docker ps --format '{{.Names}}' --filter "label=io.x-k8s.kind.cluster=$cluster" \
+  --filter "label=io.x-k8s.kind.role=worker")
+[ ${#nodes[@]} -gt 0 ] || die "no cluster $cluster here: run hack/cluster/up.sh first"
+ids=$(docker image inspect -f '{{.Id}}' "$@" 2>&1) || die "$ids: run hack/images/build.sh first"
+saved=$cache/images/$(sha256sum <<<"$* $ids" | cut -c1-12).tar
+# In a node: the key of the last load, gone with the node.
+mark=/var/lib/tfmodel-images
 
-mark() { docker image inspect -f '{{.Id}}' "$1" | tr -dc 'a-z0-9' && echo "-$1" | tr '/:' '__'; }
-has() { docker exec "$1" test -e "$loaded/$2"; }
-
-missing=()
-for image; do
-  name=$(mark "$image") || die "the engine has no image $image: run hack/images/build.sh first"
-  for node in $nodes; do
-    has "$node" "$name" || { missing+=("$image"); break; }
-  done
-done
-
-send() {
-  local node pipes=() receivers=()
-  local folder
-  folder=$(mktemp -d)
-  for node in $nodes; do
-    mkfifo "$folder/$node"
-    docker exec -i "$node" ctr -n k8s.io images import --snapshotter overlayfs - <"$folder/$node" &
-    receivers+=($!)
-    pipes+=("$folder/$node")
-  done
-  docker save "$@" | tee "${pipes[@]}" >/dev/null
-  for receiver in "${receivers[@]}"; do wait "$receiver"; done
-  rm -rf "$folder"
-}
-
-note() {
-  local image name node
-  for image; do
-    name=$(mark "$image")
-    for node in $nodes; do docker exec "$node" sh -c "mkdir -p $loaded && touch $loaded/$name"; done
+loaded() {
+  local node
+  for node in "${nodes[@]}"; do
+    [ "$(docker exec "$node" cat $mark 2>/dev/null)" = "$saved" ] || return 1
   done
 }
 
-[ ${#missing[@]} -gt 0 ] || { say "the nodes hold $* already"; exit 0; }
-step "images into the nodes: ${missing[*]}" send "${missing[@]}"
-note "${missing[@]}"
+# The last archive is kept: the next cluster gets its images without another save.
+save() { # image...
+  rm -f "$cache"/images/*
+  mkdir -p "$cache/images"
+  docker save -o "$saved.new" "$@"
+  mv "$saved.new" "$saved"
+}
+
+send() { # node
+  docker exec "$1" ctr -n k8s.io content ls -q | python3 "$here/thin.py" "$saved" |
+    docker exec -i "$1" ctr -n k8s.io images import --snapshotter overlayfs -
+  docker exec "$1" sh -c "echo $saved >$mark"
+}
+
+send_all() {
+  local node pid pids=()
+  for node in "${nodes[@]}"; do
+    send "$node" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+}
+
+hold images
+if loaded; then
+  say "the nodes hold $* already"
+  exit 0
+fi
+[ -s "$saved" ] || step "images saved: $*" save "$@"
+step "images into ${nodes[*]}" send_all
