@@ -1,0 +1,1 @@
+"""The runtime: serves SavedModels over REST and gRPC as TensorFlow Serving's clients expect it."""

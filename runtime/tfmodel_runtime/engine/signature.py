@@ -1,0 +1,49 @@
+"""What a SavedModel can be asked: signatures, their inputs and outputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfmodel.wire.dtypes import DataType, known
+
+INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output. `shape` is None for an unknown rank, -1 in it for an unknown dimension."""
+
+    alias: str
+    tensor_name: str
+    data_type: DataType
+    shape: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature by name; inputs and outputs by alias, in the order of their aliases."""
+
+    name: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    method_name: str
+
+
+def signatures_of(meta_graph: Any) -> dict[str, Signature]:
+    """The signatures of a MetaGraphDef that can be called."""
+    return {
+        name: Signature(name, _specs(found.inputs), _specs(found.outputs), found.method_name)
+        for name, found in sorted(meta_graph.signature_def.items())
+        if name not in INTERNAL_SIGNATURES
+    }
+
+
+def _specs(tensors: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    return {
+        alias: TensorSpec(alias, info.name, known(info.dtype), _shape(info.tensor_shape))
+        for alias, info in sorted(tensors.items())
+    }
+
+
+def _shape(shape: Any) -> tuple[int, ...] | None:
+    return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)

@@ -1,0 +1,57 @@
+"""Requests made from the signatures, run before a version is available, so that the first client does not pay for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmodel.wire.dtypes import DataType, numpy_dtype
+from tfmodel_runtime.engine.saved_model import SavedModel
+from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import ExecutionError
+
+_LARGEST = 2**26
+_NO_VALUES = {DataType.INVALID, DataType.RESOURCE, DataType.VARIANT}
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """What came of the generated requests: names of signatures that answered, and what the others said."""
+
+    answered: tuple[str, ...]
+    failed: dict[str, str]
+
+
+def warm_up(model: SavedModel) -> Warmup:
+    """Runs one generated request for each signature: one row of zeros or empty strings.
+
+    A failure is told, not raised: zeros may be no legal input of a model that is fine, such as a parser of tf.Example.
+    """
+    answered: list[str] = []
+    failed: dict[str, str] = {}
+    for name, signature in model.signatures.items():
+        feeds = example_feeds(signature)
+        if feeds is None:
+            continue
+        try:
+            model.run(signature, feeds)
+            answered.append(name)
+        except ExecutionError as error:
+            failed[name] = str(error)
+    return Warmup(tuple(answered), failed)
+
+
+def example_feeds(signature: Signature) -> dict[str, Array] | None:
+    """One row of zeros or empty strings for each input; None if an input can hold no values, or would be too large."""
+    feeds: dict[str, Array] = {}
+    for alias, spec in signature.inputs.items():
+        shape = _shape(spec)
+        if spec.data_type in _NO_VALUES or int(np.prod(shape, dtype=np.int64)) > _LARGEST:
+            return None
+        empty = spec.data_type is DataType.STRING
+        feeds[alias] = np.full(shape, b"", object) if empty else np.zeros(shape, numpy_dtype(spec.data_type))
+    return feeds
+
+
+def _shape(spec: TensorSpec) -> tuple[int, ...]:
+    return (1,) if spec.shape is None else tuple(1 if size < 0 else size for size in spec.shape)

@@ -1,0 +1,1 @@
+"""Models and versions in TensorFlow Serving's words: source, aspired version, loader, manager, handle."""

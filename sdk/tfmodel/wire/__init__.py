@@ -1,0 +1,1 @@
+"""TensorFlow Serving's messages and TensorFlow's data types, without TensorFlow."""

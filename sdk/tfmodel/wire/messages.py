@@ -1,0 +1,48 @@
+"""Protobuf message classes of TensorFlow Serving's API and of SavedModel, without importing TensorFlow.
+
+They live in a descriptor pool of their own, so that they do not collide with TensorFlow's when a process imports both: on the
+wire they are the same, in Python they are other classes. The types are those of the pinned wheels (hack/generate/wire.py).
+"""
+
+from importlib import resources
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+POOL = descriptor_pool.DescriptorPool()
+
+
+def _load() -> None:
+    files = descriptor_pb2.FileDescriptorSet.FromString(
+        resources.files("tfmodel.wire").joinpath("descriptors.bin").read_bytes()
+    )
+    for file in files.file:
+        POOL.Add(file)
+
+
+_load()
+
+
+def message(name: str) -> Any:
+    """The class of a message type, such as tensorflow.serving.PredictRequest.
+
+    Raises:
+        KeyError: there is no such type.
+    """
+    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))
+
+
+TensorProto = message("tensorflow.TensorProto")
+TensorShapeProto = message("tensorflow.TensorShapeProto")
+SavedModel = message("tensorflow.SavedModel")
+MetaGraphDef = message("tensorflow.MetaGraphDef")
+SignatureDef = message("tensorflow.SignatureDef")
+ConfigProto = message("tensorflow.ConfigProto")
+RunOptions = message("tensorflow.RunOptions")
+PredictRequest = message("tensorflow.serving.PredictRequest")
+PredictResponse = message("tensorflow.serving.PredictResponse")
+GetModelMetadataRequest = message("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = message("tensorflow.serving.GetModelMetadataResponse")
+SignatureDefMap = message("tensorflow.serving.SignatureDefMap")
+GetModelStatusRequest = message("tensorflow.serving.GetModelStatusRequest")
+GetModelStatusResponse = message("tensorflow.serving.GetModelStatusResponse")
