@@ -51,7 +51,8 @@ mkdir -p "$folder"
 for name in "${wanted[@]}"; do
   grep -q "^$name " <<<"$table" || die "no such binary: $name (known: $(awk '{print $1}' <<<"$table" | xargs))"
 done
-for module in $(awk '!seen[$2]++ {print $2}' <<<"$table"); do
+mapfile -t modules < <(awk '!seen[$2]++ {print $2}' <<<"$table")
+for module in "${modules[@]}"; do
   [ -n "$(missing_of "$module")" ] || continue
   go=${go:-$("$here/go.sh")}
   (

@@ -16,7 +16,7 @@ remove() {
 }
 
 DOCKER_HOST=$(engine)
-[ -n "$DOCKER_HOST" ] && export DOCKER_HOST || unset DOCKER_HOST
+if [ -n "$DOCKER_HOST" ]; then export DOCKER_HOST; else unset DOCKER_HOST; fi
 if command -v docker >/dev/null && docker info >/dev/null 2>&1; then
   PATH="$("$here/bin.sh" kind):$PATH"
   step "cluster $cluster removed" remove

@@ -16,6 +16,7 @@ if docker image inspect "$tag" >/dev/null 2>&1; then
 fi
 
 "$here/base.sh"
+label='LABEL dev.tfmodel.part=node'
 control_plane=(kube-apiserver kube-controller-manager kube-scheduler)
 inside=("${control_plane[@]/%/:$kubernetes_version}" "kube-proxy:$kubernetes_version" "etcd:$etcd_version"
   "coredns:$coredns_version" pause:3.10.1 local-path:1 pod-network:1)
@@ -23,7 +24,7 @@ inside=("${control_plane[@]/%/:$kubernetes_version}" "kube-proxy:$kubernetes_ver
 # An image of nothing but binaries.
 of_binaries() { # name change binary...
   tar -C "$bin" --owner=0 --group=0 --transform 's,^,usr/local/bin/,' -c "${@:3}" |
-    docker import -c "ENV PATH=/usr/local/bin" -c "$2" - "tfmodel/$1"
+    docker import -c "$label" -c "ENV PATH=/usr/local/bin" -c "$2" - "tfmodel/$1"
 }
 
 # An image that adds files to the network tools.
@@ -31,7 +32,7 @@ of_network() { # name change file...
   local container
   container=$(docker create tfmodel-network)
   tar --owner=0 --group=0 --transform 's,.*/,,' -Pc "${@:3}" | docker cp - "$container:/usr/local/bin/"
-  docker commit -c "$2" "$container" "tfmodel/$1"
+  docker commit -c "$label" -c "$2" "$container" "tfmodel/$1"
   docker rm "$container"
 }
 
@@ -43,7 +44,7 @@ build_bases() {
 build_inside() {
   local name
   for name in "${control_plane[@]}"; do
-    of_binaries "$name:$kubernetes_version" 'CMD []' $name
+    of_binaries "$name:$kubernetes_version" 'CMD []' "$name"
   done
   # A test cluster's data need not outlive a power cut.
   of_binaries "etcd:$etcd_version" 'ENV ETCD_UNSAFE_NO_FSYNC=true' etcd
@@ -62,13 +63,20 @@ build_node() {
   container=$(docker create -i --stop-signal SIGRTMIN+3 --entrypoint bash tfmodel-node-base -euc "echo -n $kubernetes_version >/kind/version; $import")
   tar -C "$bin" --owner=0 --group=0 -c kubeadm kubelet kubectl | docker cp - "$container:/usr/bin/"
   docker save "${inside[@]/#/tfmodel/}" | docker start -ai "$container"
-  docker commit -c 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' -c 'CMD []' "$container" "$tag"
+  docker commit -c "$label" -c 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' -c 'CMD []' "$container" "$tag"
   docker rm "$container"
 }
 
 docker ps -aq --filter status=created --filter status=exited --filter ancestor=tfmodel-network | xargs -r docker rm -f >/dev/null # of an aborted run
+# What an older key left: gigabytes that nothing asks for again.
+tidy() {
+  docker images --format '{{.Repository}}:{{.Tag}}' tfmodel-node | grep -vx "$tag" | xargs -r docker rmi >/dev/null 2>&1 || true
+  docker image prune -f --filter label=dev.tfmodel.part=node >/dev/null
+}
+
 attempts=3 hint="is the Debian mirror reachable?" step "Debian packages of the node" build_bases
 bin=$("$here/bin.sh" etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubeadm kubelet kubectl coredns pause local-path-provisioner)
 step "images that the node holds" build_inside
 step "node image $tag" build_node
+tidy
 echo "$tag"

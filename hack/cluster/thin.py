@@ -28,11 +28,13 @@ class Thin:
         self._done = had
 
     def add_file(self, name: str, content: bytes) -> None:
+        """Add a file that every archive must have."""
         member = tarfile.TarInfo(name)
         member.size = len(content)
         self._out.addfile(member, io.BytesIO(content))
 
     def add_json_blob(self, media_type: str, content: bytes) -> dict[str, Any]:
+        """Add a configuration or a manifest; give its descriptor."""
         digest = "sha256:" + hashlib.sha256(content).hexdigest()
         if digest not in self._done:
             self._done.add(digest)
@@ -40,7 +42,10 @@ class Thin:
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
     def add_layer(self, path: str, diff_id: str) -> dict[str, Any]:
-        """Newer engines name a layer by the digest of what they saved, older ones save it uncompressed: its diff id."""
+        """Add a layer unless the receiver has it; give its descriptor.
+
+        Newer engines name a layer by the digest of what they saved, older ones save it uncompressed: its diff id.
+        """
         stream, size = self._open(path)
         digest = "sha256:" + path.rsplit("/", 1)[1] if path.startswith("blobs/sha256/") else diff_id
         zipped = stream.read(2) == b"\x1f\x8b"
@@ -53,7 +58,8 @@ class Thin:
         return {"mediaType": LAYER + ("+gzip" if zipped else ""), "digest": digest, "size": size}
 
     def read(self, path: str) -> bytes:
-        return self._open(path)[0].read()
+        """Give the content of a file of the saved archive."""
+        return bytes(self._open(path)[0].read())
 
     def _open(self, path: str) -> tuple[Any, int]:
         stream = self._saved.extractfile(path)

@@ -37,9 +37,7 @@ healthy() {
 
 create() {
   kind delete cluster --name "$cluster" --kubeconfig "$kubeconfig"
-  configuration >"$state.kind.yaml"
-  kind create cluster --name "$cluster" --kubeconfig "$kubeconfig" --config "$state.kind.yaml" --image "$image" --wait 180s
-  rm -f "$state.kind.yaml"
+  configuration | kind create cluster --name "$cluster" --kubeconfig "$kubeconfig" --config - --image "$image" --wait 180s
 }
 
 settled() {
