@@ -96,7 +96,8 @@ def _write(array: Array, *, as_base64: bool) -> Iterator[str]:
 def _numbers(array: Array) -> str:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return _with_non_finite(array)
-    return orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    value = np.ascontiguousarray(array) if array.ndim else array[()]
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def _with_non_finite(array: Array) -> str:

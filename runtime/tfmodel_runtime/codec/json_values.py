@@ -58,7 +58,7 @@ def _fast(value: Any, data_type: DataType) -> Array | None:
     if data_type in _FLOATS and found.dtype.kind in "if":
         return None if _holds_bool(value) else _to_float(found, data_type)
     if found.dtype.kind == "i" and found.size and not _holds_bool(value):
-        low, high = _RANGES[data_type] if data_type in _RANGES else (1, 0)
+        low, high = _RANGES.get(data_type, (1, 0))
         fits = low <= int(found.min()) and int(found.max()) <= high
         return found.astype(numpy_dtype(data_type)) if fits else None
     return None

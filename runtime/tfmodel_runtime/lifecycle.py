@@ -1,0 +1,143 @@
+"""The life of the server: open the ports, load, be ready, drain, stop. It reads from top to bottom.
+
+The ports open at once, so that probes get answers while models load; readiness is what says whether requests should come. On
+SIGTERM readiness fails first and requests are still served while the balancers learn of it; only then do the ports close. A
+second signal ends the wait.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+from tfmodel_runtime.flags import Flags
+from tfmodel_runtime.grpc.server import GrpcServer
+from tfmodel_runtime.lifecycle_state import Readiness
+from tfmodel_runtime.predict import Predictor
+from tfmodel_runtime.rest.api_v1 import ApiV1
+from tfmodel_runtime.rest.app import RestApp
+from tfmodel_runtime.servables.manager import Manager
+
+_log = logging.getLogger(__name__)
+_READINESS_POLL_SECONDS = 0.05
+_COLLECTOR_THRESHOLDS = (50_000, 50, 1_000)
+
+
+class RestServer(uvicorn.Server):
+    """uvicorn, whose signals are ours to handle."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none: signals belong to `Lifecycle`."""
+        yield
+
+    @property
+    def port(self) -> int:
+        """The port that was opened."""
+        port: int = self.servers[0].sockets[0].getsockname()[1]
+        return port
+
+
+class Lifecycle:
+    """Runs the server until it is told to stop."""
+
+    def __init__(
+        self, flags: Flags, manager: Manager, predictor: Predictor, readiness: Readiness, api: ApiV1, app: RestApp
+    ) -> None:
+        self._flags = flags
+        self._manager = manager
+        self._predictor = predictor
+        self._readiness = readiness
+        self._api = api
+        self._grpc = GrpcServer(manager, predictor, most_message_bytes=flags.grpc_max_message_bytes)
+        self._rest = RestServer(_uvicorn_config(flags, app))
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT.
+
+        Raises:
+            OSError, RuntimeError: a port cannot be opened.
+        """
+        self._handle_signals()
+        serving = await self._open()
+        following = asyncio.create_task(self._manager.run())
+        watching = asyncio.create_task(self._watch_readiness())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((stopping, serving, following), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        watching.cancel()
+        await self._drain(serving)
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await self._manager.close()
+        self._predictor.close()
+        _log.info("stopped")
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _open(self) -> "asyncio.Task[None]":
+        port = await self._grpc.start(f"{self._flags.bind_address}:{self._flags.port}")
+        serving = asyncio.create_task(self._rest.serve())
+        while not self._rest.started:
+            if serving.done():
+                await serving
+                raise OSError(f"port {self._flags.rest_api_port} cannot be opened")
+            await asyncio.sleep(_READINESS_POLL_SECONDS)
+        _log.info("gRPC on port %d, REST on port %d", port, self._rest.port)
+        return serving
+
+    async def _watch_readiness(self) -> None:
+        """Tells gRPC's health of readiness, and settles the garbage collector once everything long-lived is there."""
+        was_ready = False
+        while True:
+            is_ready = self._readiness.objection() is None
+            if is_ready != was_ready:
+                was_ready = is_ready
+                await self._grpc.set_serving(is_serving=is_ready)
+                _log.info("ready" if is_ready else "not ready")
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(*_COLLECTOR_THRESHOLDS)
+            await asyncio.sleep(_READINESS_POLL_SECONDS)
+
+    async def _drain(self, serving: "asyncio.Task[None]") -> None:
+        self._readiness.is_draining = True
+        self._api.is_draining = True
+        await self._grpc.set_serving(is_serving=False)
+        _log.info("draining: %d requests in flight", self._predictor.in_flight)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._flags.drain_delay)
+        self._rest.should_exit = True
+        self._rest.force_exit = self._hurry.is_set()
+        grace = 0.0 if self._hurry.is_set() else self._flags.drain_grace
+        await asyncio.gather(self._grpc.stop(grace), serving, return_exceptions=True)
+
+
+def _uvicorn_config(flags: Flags, app: RestApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=flags.bind_address,
+        port=flags.rest_api_port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(flags.drain_grace),
+    )

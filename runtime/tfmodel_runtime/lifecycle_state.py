@@ -1,0 +1,19 @@
+"""Whether requests should be sent here: the one answer that probes of both protocols give."""
+
+from tfmodel_runtime.servables.manager import Manager
+
+
+class Readiness:
+    """Ready while every model has a wanted version that is loaded and warmed up, and the server does not drain."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self.is_draining = False
+
+    def objection(self) -> str | None:
+        """Why requests should not be sent here; None if they should."""
+        if self.is_draining:
+            return "the server drains: it finishes what it has and takes nothing new"
+        if not self._manager.is_ready():
+            return "no wanted version is loaded and warmed up yet"
+        return None

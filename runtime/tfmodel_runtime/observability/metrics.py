@@ -1,0 +1,81 @@
+"""The runtime's metrics, in base units, in a registry that is given (so that two servers can live in one process).
+
+Labels are bounded: `model`, `version` and `signature` are empty for a request that named something that is not loaded.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from tfmodel_runtime.servables.states import State
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_LOAD_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_REQUEST = ("model", "version", "signature", "method", "protocol")
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """All metrics of a runtime. It is the manager's observer."""
+
+    def __init__(self, registry: CollectorRegistry, *, version: str, tensorflow_version: str) -> None:
+        self._registry = registry
+        self.requests = Counter(
+            "tfmodel_runtime_requests", "Requests that were answered.", (*_REQUEST, "code"), registry=registry
+        )
+        self.request_seconds = Histogram(
+            "tfmodel_runtime_request_duration_seconds",
+            "Time from a request's arrival to its answer, of requests that succeeded.",
+            _REQUEST,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.in_flight = Gauge("tfmodel_runtime_requests_in_flight", "Requests being answered.", registry=registry)
+        self._load_seconds = Histogram(
+            "tfmodel_runtime_version_load_duration_seconds",
+            "Time from the start of a load to the version's being available, warm-up included.",
+            ("model",),
+            buckets=_LOAD_SECONDS,
+            registry=registry,
+        )
+        self._load_failures = Counter(
+            "tfmodel_runtime_version_load_failures",
+            "Attempts to load a version that failed.",
+            ("model",),
+            registry=registry,
+        )
+        self._states = Gauge(
+            "tfmodel_runtime_version_state",
+            "1 for the state that a version is in.",
+            ("model", "version", "state"),
+            registry=registry,
+        )
+        info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
+        info.labels(version, tensorflow_version).set(1)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def state_changed(self, model: str, version: int, state: State) -> None:
+        """A version is in a new state; of those that ended nothing is kept."""
+        for other in State:
+            if other is not state and other is not State.UNLOADED:
+                self._forget(model, str(version), other.value)
+        if state is not State.UNLOADED:
+            self._states.labels(model, str(version), state.value).set(1)
+
+    def _forget(self, *labels: str) -> None:
+        try:
+            self._states.remove(*labels)
+        except KeyError:
+            return
+
+    def loaded(self, model: str, version: int, seconds: float) -> None:
+        """A version became available."""
+        del version
+        self._load_seconds.labels(model).observe(seconds)
+
+    def load_failed(self, model: str, version: int) -> None:
+        """An attempt to load a version failed."""
+        del version
+        self._load_failures.labels(model).inc()

@@ -1,0 +1,1 @@
+"""The REST port: TensorFlow Serving's API, health, metrics."""

@@ -1,0 +1,50 @@
+"""All that the REST port answers: /v1/ by `api_v1`, and health and metrics by FastAPI."""
+
+from fastapi import FastAPI, Response
+
+from tfmodel_runtime.lifecycle_state import Readiness
+from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
+from tfmodel_runtime.rest.api_v1 import ApiV1, Receive, Scope, Send
+
+_NOT_READY = 503
+
+
+def operations(readiness: Readiness, metrics: Metrics) -> FastAPI:
+    """Health and metrics."""
+    app = FastAPI(title="tfmodel runtime", openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers; says nothing of models."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz(response: Response) -> dict[str, str]:
+        """Whether requests should be sent here, and if not, why."""
+        reason = readiness.objection()
+        if reason is not None:
+            response.status_code = _NOT_READY
+            return {"status": "not ready", "reason": reason}
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    async def exposition() -> Response:
+        """Metrics in Prometheus' text format."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+
+    return app
+
+
+class RestApp:
+    """The ASGI application of the REST port."""
+
+    def __init__(self, api: ApiV1, operations_app: FastAPI) -> None:
+        self._api = api
+        self._operations = operations_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands the request on."""
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            await self._api(scope, receive, send)
+        else:
+            await self._operations(scope, receive, send)

@@ -1,0 +1,37 @@
+"""The grammar of TensorFlow Serving's URLs (contract section 1; http_rest_api_util.cc): matched undecoded, then decoded."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+_PATH = re.compile(
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"(?P<rest>:(?P<verb>predict|classify|regress)|/metadata)?",
+    re.ASCII,
+)
+_LARGEST = 2**63 - 1
+Action = Literal["predict", "classify", "regress", "metadata", "status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path asks for."""
+
+    action: Action
+    name: str
+    version: int | None
+    label: str | None
+
+
+def parse(method: str, path: str) -> Target | None:
+    """What a request line asks for; None if it is no request of this API."""
+    found = _PATH.fullmatch(path)
+    if found is None or (found["version"] and int(found["version"]) > _LARGEST):
+        return None
+    action: Action = found["verb"] or ("metadata" if found["rest"] else "status")  # type: ignore[assignment] # the pattern allows no other
+    if method != ("POST" if found["verb"] else "GET"):
+        return None
+    version = int(found["version"]) if found["version"] else None
+    label = unquote(found["label"]) if found["label"] else None
+    return Target(action, unquote(found["name"]), version, label)
