@@ -1,0 +1,140 @@
+"""The loop around reconciles: takes events in, has keys worked on while this replica leads, lists everything now and then."""
+
+import asyncio
+import logging
+import time
+
+from tfmodel.api.v1alpha1 import API_VERSION, KIND
+from tfmodel_operator.apply import NotLeadingError
+from tfmodel_operator.cache import Cache
+from tfmodel_operator.kube import ApiError, Kube
+from tfmodel_operator.metrics import Metrics
+from tfmodel_operator.read import at, label_of, name_of
+from tfmodel_operator.reconcile import Reconciler
+from tfmodel_operator.values import LABEL_MODEL, Key, Manifest
+from tfmodel_operator.watch import CHILD_SELECTOR, CHILDREN
+from tfmodel_operator.workqueue import WorkQueue
+
+_log = logging.getLogger(__name__)
+_WORKERS = 4
+_HEARTBEAT_SECONDS = 1.0
+_STALE_HEARTBEAT_SECONDS = 30.0
+_LIST_RETRY_SECONDS = 2.0
+
+
+class Controller:
+    """Feeds the queue and works it off."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        cache: Cache,
+        queue: WorkQueue,
+        reconciler: Reconciler,
+        metrics: Metrics,
+        namespaces: tuple[str, ...],
+    ) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._queue = queue
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._namespaces = namespaces
+        self._beat = time.monotonic()
+        self.is_synced = False
+
+    def receive(self, kind_of_event: str | None, found: Manifest) -> None:
+        """Takes an event of a watch."""
+        self._metrics.last_event.labels(str(found["kind"])).set(time.time())
+        if kind_of_event == "DELETED":
+            self._cache.drop(found)
+        else:
+            self._cache.put(found)
+        key = _key_of_model(found)
+        if key is not None:
+            self._queue.add(key)
+
+    def is_alive(self) -> bool:
+        """Whether the loop turns."""
+        return time.monotonic() - self._beat < _STALE_HEARTBEAT_SECONDS
+
+    async def sync(self) -> None:
+        """Lists everything, so that nothing that a watch missed is missed; retries until it succeeds."""
+        while True:
+            try:
+                await self._list_all()
+            except ApiError as error:
+                _log.warning("cannot list: %s", error)
+                await asyncio.sleep(_LIST_RETRY_SECONDS)
+                continue
+            self.is_synced = True
+            for found in self._cache.all(KIND):
+                self._queue.add(Key(str(at(found, "metadata", "namespace")), name_of(found)))
+            return
+
+    async def _list_all(self) -> None:
+        await self._list(API_VERSION, KIND, "")
+        for group, version, _plural, kind in CHILDREN:
+            await self._list(f"{group}/{version}" if group else version, kind, CHILD_SELECTOR)
+
+    async def _list(self, api_version: str, kind: str, labels: str) -> None:
+        found: list[Manifest] = []
+        for namespace in self._namespaces or ("",):
+            found.extend(await self._kube.list(api_version, kind, namespace, labels=labels))
+        self._cache.replace_all(kind, found)
+
+    async def resync(self, every_seconds: float) -> None:
+        """Lists everything now and then."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            await self.sync()
+
+    async def beat(self) -> None:
+        """Shows that the loop turns, and measures what waits."""
+        while True:
+            self._beat = time.monotonic()
+            self._metrics.queue_depth.set(self._queue.depth())
+            self._metrics.queue_age.set(self._queue.age_seconds())
+            phases = (str(at(found, "status", "phase") or "Unknown") for found in self._cache.all(KIND))
+            self._metrics.count_models(phases)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def work(self) -> None:
+        """Works keys off until cancelled."""
+        await asyncio.gather(*(self._worker() for _ in range(_WORKERS)))
+
+    async def _worker(self) -> None:
+        while True:
+            key = await self._queue.take()
+            try:
+                await self._reconcile(key)
+            finally:
+                self._queue.done(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        begun = time.monotonic()
+        result = "error"
+        try:
+            again = await self._reconciler.reconcile(key)
+            self._queue.forget(key)
+            if again is not None:
+                self._queue.add(key, again.total_seconds())
+            result = "success"
+        except NotLeadingError:
+            result = "not_leading"
+        except ApiError as error:
+            _log.warning("%s: %s", key, error)
+            self._queue.add_failed(key)
+        except Exception:  # noqa: BLE001 - the rim: one TFModel must not stop the others
+            _log.exception("%s: the reconcile failed in a way that was not foreseen", key)
+            self._queue.add_failed(key)
+        self._metrics.reconciles.labels(result).inc()
+        self._metrics.reconcile_seconds.observe(time.monotonic() - begun)
+
+
+def _key_of_model(found: Manifest) -> Key | None:
+    namespace = str(at(found, "metadata", "namespace"))
+    if found["kind"] == KIND:
+        return Key(namespace, name_of(found))
+    name = label_of(found, LABEL_MODEL)
+    return Key(namespace, name) if name is not None else None

@@ -1,0 +1,123 @@
+"""The watches, by kopf: an event becomes an object in the cache and a key in the queue, and nothing else.
+
+kopf gives the event source: list, watch, resume, back off. It keeps nothing on the user's objects: no finalizer, no annotation, no
+peering. An answer that ends kopf's watching ends it here only for a moment: it is started again, and a full list tells what
+happened meanwhile.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import kopf
+
+from tfmodel.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
+from tfmodel_operator.values import LABEL_MANAGED_BY, MANAGED_BY, Manifest
+
+_log = logging.getLogger(__name__)
+CHILDREN: tuple[tuple[str, str, str, str], ...] = (
+    ("batch", "v1", "jobs", "Job"),
+    ("", "v1", "pods", "Pod"),
+    ("apps", "v1", "deployments", "Deployment"),
+    ("", "v1", "services", "Service"),
+    ("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+)
+WATCHED = ((GROUP, VERSION, PLURAL, KIND), *CHILDREN)
+CHILD_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+_RESTART_SECONDS = 5.0
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+Receive = Callable[[str | None, Manifest], None]
+
+
+class Backoffs:
+    """Waits between tries of kopf's requests: without end, doubling, with jitter."""
+
+    def __iter__(self) -> Iterator[float]:
+        """The waits in seconds."""
+        wait = 1.0
+        while True:
+            yield wait * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+            wait = min(wait * 2, _LONGEST_BACKOFF_SECONDS)
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf as an event source and no more."""
+    made = kopf.OperatorSettings()
+    made.networking.error_backoffs = Backoffs()
+    made.networking.request_timeout = 30
+    made.networking.connect_timeout = 5
+    made.networking.enforce_retry_after = True
+    made.watching.inactivity_timeout = 70
+    made.watching.server_timeout = 300
+    made.watching.client_timeout = 330
+    made.watching.connect_timeout = 5
+    made.scanning.disabled = True
+    made.peering.standalone = True
+    made.posting.enabled = False
+    made.process.ultimate_exiting_timeout = 20
+    for _group, _version, plural, _kind in CHILDREN:
+        made.watching.label_selectors[plural] = CHILD_SELECTOR
+    return made
+
+
+def registry(receive: Receive) -> kopf.OperatorRegistry:
+    """Handlers of raw events for every kind that is watched."""
+    made = kopf.OperatorRegistry()
+    for group, version, plural, kind in WATCHED:
+        kopf.on.event(group, version, plural, registry=made)(_handler(receive, group, version, kind))
+    kopf.on.login(registry=made)(_login)
+    return made
+
+
+def _handler(receive: Receive, group: str, version: str, kind: str) -> Any:
+    api_version = f"{group}/{version}" if group else version
+
+    async def on_event(event: Any, **_: Any) -> None:
+        receive(event["type"], {**event["object"], "apiVersion": api_version, "kind": kind})
+
+    return on_event
+
+
+def _login(**context: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
+
+
+def connection_info(made: kopf.OperatorSettings) -> kopf.ConnectionInfo:
+    """How the API server is reached: as the pod's service account, or as kubectl would.
+
+    Raises:
+        kopf.LoginError: there is neither a service account nor a kubeconfig.
+    """
+    found = _login(settings=made)
+    if found is None:
+        raise kopf.LoginError("there is neither a service account nor a kubeconfig")
+    return found
+
+
+async def watch(
+    receive: Receive,
+    namespaces: Sequence[str],
+    *,
+    on_restart: Callable[[], Awaitable[None]],
+    stop: asyncio.Event,
+) -> None:
+    """Watches until `stop`; a kopf that ends by itself is started again."""
+    while not stop.is_set():
+        try:
+            await kopf.operator(
+                registry=registry(receive),
+                settings=settings(),
+                namespaces=namespaces,
+                clusterwide=not namespaces,
+                standalone=True,
+                stop_flag=stop,
+            )
+        except Exception:  # noqa: BLE001 - the rim: no answer of the API server may end the operator
+            _log.exception("the watches ended; they are started again in %.0f s", _RESTART_SECONDS)
+        if stop.is_set():
+            return
+        await asyncio.sleep(_RESTART_SECONDS)
+        await on_restart()
