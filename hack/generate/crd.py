@@ -16,5 +16,6 @@ def crd_yaml() -> str:
     return f"# Generated from sdk/tfmodel/api by `make generate`; do not edit.\n{body}"
 
 
-if __name__ == "__main__":
-    TARGET.write_text(crd_yaml())
+def files() -> dict[Path, bytes]:
+    """The generated file and what it holds."""
+    return {TARGET: crd_yaml().encode()}

@@ -39,5 +39,6 @@ def _collect(descriptor: FileDescriptor, found: dict[str, FileDescriptor]) -> No
     found.setdefault(descriptor.name, descriptor)
 
 
-if __name__ == "__main__":
-    TARGET.write_bytes(descriptor_set())
+def files() -> dict[Path, bytes]:
+    """The generated file and what it holds."""
+    return {TARGET: descriptor_set()}

@@ -1,0 +1,1 @@
+"""The export step of a run: what the training left becomes a checked, published version."""

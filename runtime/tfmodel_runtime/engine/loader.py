@@ -29,8 +29,12 @@ class EngineLoader:
         if self._is_managed:
             _check_sizes(path)
         model = SavedModel.load(path, intra_op_threads=self._intra_op_threads, inter_op_threads=self._inter_op_threads)
-        for name, reason in warm_up(model).failed.items():
+        warmed = warm_up(model)
+        for name, reason in {**warmed.picky, **warmed.broken}.items():
             _log.warning("signature %s of %s does not answer a generated request: %s", name, path, reason)
+        if warmed.broken and not warmed.answered and not warmed.picky:
+            model.close()
+            raise LoadError(str(path), f"no signature answers: {next(iter(warmed.broken.values()))}")
         return model
 
 

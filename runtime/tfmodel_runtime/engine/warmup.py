@@ -11,24 +11,28 @@ from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import ExecutionError
 
 _LARGEST = 2**26
+_INVALID_ARGUMENT = 3
 _NO_VALUES = {DataType.INVALID, DataType.RESOURCE, DataType.VARIANT}
 
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """What came of the generated requests: names of signatures that answered, and what the others said."""
+    """What came of the generated requests, by signature.
+
+    `broken` signatures fail whatever they are fed, as when a variable is missing. `picky` ones refused the generated values as
+    an invalid argument, which zeros and empty strings may well be, as for a parser of tf.Example.
+    """
 
     answered: tuple[str, ...]
-    failed: dict[str, str]
+    picky: dict[str, str]
+    broken: dict[str, str]
 
 
 def warm_up(model: SavedModel) -> Warmup:
-    """Runs one generated request for each signature: one row of zeros or empty strings.
-
-    A failure is told, not raised: zeros may be no legal input of a model that is fine, such as a parser of tf.Example.
-    """
+    """Runs one generated request for each signature: one row of zeros or empty strings."""
     answered: list[str] = []
-    failed: dict[str, str] = {}
+    picky: dict[str, str] = {}
+    broken: dict[str, str] = {}
     for name, signature in model.signatures.items():
         feeds = example_feeds(signature)
         if feeds is None:
@@ -37,8 +41,8 @@ def warm_up(model: SavedModel) -> Warmup:
             model.run(signature, feeds)
             answered.append(name)
         except ExecutionError as error:
-            failed[name] = str(error)
-    return Warmup(tuple(answered), failed)
+            (picky if error.code == _INVALID_ARGUMENT else broken)[name] = str(error)
+    return Warmup(tuple(answered), picky, broken)
 
 
 def example_feeds(signature: Signature) -> dict[str, Array] | None:

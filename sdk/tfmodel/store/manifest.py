@@ -28,7 +28,13 @@ class FileRecord(BaseModel):
 class Manifest(BaseModel):
     """The record of a version."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        frozen=True,
+        ser_json_inf_nan="strings",
+    )
 
     model: str
     """Name of the model."""

@@ -1,0 +1,81 @@
+"""What the training left in the export folder, as a SavedModel.
+
+A SavedModel is taken as it is: the folder itself, or one folder in it (such as a version folder of TensorFlow Serving's layout, of
+which the highest number counts). One .keras or .h5 file is loaded in Keras' safe mode, which refuses code, and exported.
+"""
+
+from pathlib import Path
+
+from tfmodel.api.reasons import FailureReason
+from tfmodel_trainer.errors import ExportError
+
+_KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
+_MOST_LISTED = 8
+
+
+def saved_model(exported: Path, workspace: Path) -> Path:
+    """The folder of the SavedModel; a converted one is made in `workspace`.
+
+    Raises:
+        ExportError: there is no model, there are several, or it cannot be converted.
+    """
+    if exported.is_file():
+        return _from_keras(exported, workspace)
+    if (exported / "saved_model.pb").is_file():
+        return exported
+    folders = _saved_models(exported)
+    files = _keras_files(exported)
+    if len(folders) + len(files) > 1:
+        found = ", ".join(path.name for path in (*folders, *files)[:_MOST_LISTED])
+        raise ExportError(
+            FailureReason.AMBIGUOUS_EXPORT, f"several models were left: {found}", "leave one in $TFMODEL_EXPORT_DIR"
+        )
+    if folders:
+        return folders[0]
+    if files:
+        return _from_keras(files[0], workspace)
+    raise _nothing(exported)
+
+
+def _nothing(exported: Path) -> ExportError:
+    if not exported.exists():
+        told = f"{exported} does not exist"
+    else:
+        names = sorted(path.name for path in exported.iterdir())[:_MOST_LISTED] if exported.is_dir() else []
+        told = f"{exported} holds {', '.join(names) or 'nothing'}"
+    hint = "write a SavedModel, or one .keras or .h5 file, to $TFMODEL_EXPORT_DIR"
+    return ExportError(FailureReason.NOTHING_EXPORTED, f"no model was left: {told}", hint)
+
+
+def _saved_models(folder: Path) -> list[Path]:
+    """SavedModels one level down; of numbered ones only the highest."""
+    if not folder.is_dir():
+        return []
+    found = sorted(path.parent for path in folder.glob("*/saved_model.pb"))
+    numbered = [path for path in found if path.name.isdecimal()]
+    if numbered and len(numbered) == len(found):
+        return [max(numbered, key=lambda path: int(path.name))]
+    return found
+
+
+def _keras_files(folder: Path) -> list[Path]:
+    return sorted(path for ending in _KERAS_ENDINGS for path in folder.glob(f"*{ending}")) if folder.is_dir() else []
+
+
+def _from_keras(file: Path, workspace: Path) -> Path:
+    if file.suffix not in _KERAS_ENDINGS:
+        raise ExportError(
+            FailureReason.NOTHING_EXPORTED,
+            f"{file.name} is no model that is known",
+            "give a SavedModel folder, a .keras or a .h5 file",
+        )
+    import keras  # noqa: PLC0415 - two seconds that only a conversion needs
+
+    target = workspace / "converted"
+    try:
+        model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        model.export(target, format="tf_saved_model", verbose=False)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, NotImplementedError) as error:
+        hint = "export a SavedModel from the training script instead; code inside a file (Lambda layers) is never run"
+        raise ExportError(FailureReason.CONVERSION_FAILED, f"{file.name}: {error}", hint) from error
+    return target

@@ -1,0 +1,88 @@
+"""The export step from its request to its report: convert, check, publish, prune. The stages stand in their order."""
+
+import errno
+import logging
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tfmodel.api.reasons import FailureReason
+from tfmodel.contract import ExportReport, ExportRequest
+from tfmodel.store import layout, manifest, prune, publish
+from tfmodel_trainer import convert, preflight
+from tfmodel_trainer.errors import ExportError
+
+_log = logging.getLogger(__name__)
+
+
+def export(request: ExportRequest) -> ExportReport:
+    """Makes what the training left a version.
+
+    Raises:
+        ExportError: it cannot become one, or not now.
+    """
+    try:
+        return _export(request)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "enlarge storage.persistentVolumeClaim.size, or lower storage.keepVersions"
+            raise ExportError(FailureReason.DISK_FULL, f"no space is left: {error}", hint, is_retriable=True) from error
+        raise
+
+
+def _export(request: ExportRequest) -> ExportReport:
+    store = Path(request.store)
+    version = publish.published_by(store, request.model, owner=request.owner, run_key=request.run_key)
+    if version is not None:
+        _log.info("run %s is published already as version %d", request.run_key, version)
+    else:
+        version = _publish_new(request, store)
+    gone = prune.prune(
+        store, request.model, keep=request.keep_versions, protected={*request.protected_versions, version}
+    )
+    if gone:
+        _log.info("pruned versions %s", ", ".join(str(number) for number in gone))
+    return _report(request, store, version)
+
+
+def _publish_new(request: ExportRequest, store: Path) -> int:
+    metrics = preflight.read_metrics(Path(request.metrics_file))
+    exported = Path(request.export_dir)
+    if not exported.exists() and request.export_dir.startswith("/source"):
+        raise ExportError(
+            FailureReason.SOURCE_NOT_FOUND, f"there is nothing at {exported}", "correct the path in source.uri"
+        )
+    with tempfile.TemporaryDirectory() as workspace:
+        saved_model = convert.saved_model(exported, Path(workspace))
+        _log.info("checking %s", saved_model)
+        found = preflight.check_model(saved_model, request.signature)
+        for name, told in found.broken.items():
+            _log.warning("signature %s does not answer a generated request: %s", name, told)
+        preflight.check_metrics(metrics, request.thresholds)
+        staging = publish.stage(saved_model, store, request.model, request.run_key)
+    record = manifest.Manifest(
+        model=request.model,
+        owner=request.owner,
+        run_id=request.run_id,
+        run_key=request.run_key,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        tensorflow_version=found.tensorflow_version,
+        signatures=found.signatures,
+        params=request.params,
+        metrics=metrics,
+    )
+    version = publish.publish(staging, store, record)
+    _log.info("published version %d of %s", version, request.model)
+    return version
+
+
+def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:
+    record = manifest.read(layout.version_dir(store, request.model, version))
+    return ExportReport(
+        version=version,
+        digest=record.digest,
+        tensorflow_version=record.tensorflow_version,
+        signatures=tuple(sorted(record.signatures)),
+        metrics={name: preflight.metric_text(value) for name, value in record.metrics.items()},
+        stored_versions=tuple(layout.complete_versions(store, request.model)),
+    )
