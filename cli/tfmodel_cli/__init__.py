@@ -1,0 +1,1 @@
+"""The command line: `tfmodel`, also found by kubectl as `kubectl tfmodel`."""

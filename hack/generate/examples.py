@@ -93,8 +93,8 @@ def _digits() -> dict[str, bytes]:
         **{f"digits/data/{name}": content for name, content in idx.items()},
         "digits/configmap.yaml": _yaml(_config_map("digits", {"train.py": script}, idx)),
         "digits/data.yaml": _yaml(_claim(), _filler(list(idx))),
-        "digits/request.json": json.dumps({"instances": instances}).encode() + b"\n",
-        "digits/response.json": json.dumps({"classes": classes}).encode() + b"\n",
+        "digits/client/request.json": json.dumps({"instances": instances}).encode() + b"\n",
+        "digits/client/response.json": json.dumps({"classes": classes}).encode() + b"\n",
     }
 
 

@@ -1,0 +1,121 @@
+"""What a Job's pod finds mounted, laid out in a folder: the script, the inputs, the parameters, the workspace, the store."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfmodel import contract
+from tfmodel.api.kubernetes import EnvVar
+from tfmodel.api.training import Training
+from tfmodel_cli.errors import CommandError
+from tfmodel_cli.manifests import Manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folders of one local run."""
+
+    root: Path
+
+    @property
+    def job(self) -> Path:
+        """What is /tfmodel in a pod."""
+        return self.root / "tfmodel"
+
+    @property
+    def store(self) -> Path:
+        """What is /store in a pod."""
+        return self.root / "store"
+
+    @property
+    def params_file(self) -> Path:
+        """What is /etc/tfmodel/params.json in a pod."""
+        return self.root / "params.json"
+
+    def prepare(self) -> None:
+        """Makes the folders."""
+        for folder in (self.job, self.store):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def command(training: Training, manifests: Manifests, workspace: Workspace) -> list[str]:
+    """The command line of the training.
+
+    Raises:
+        CommandError: it runs an image's own entry point, or names a ConfigMap that is not there.
+    """
+    arguments = list(training.args or [])
+    if training.script is not None:
+        wanted = training.script.config_map_ref
+        folder = workspace.root / "script"
+        _write(folder, _config_map(manifests, wanted.name, "training.script.configMapRef"))
+        script = folder / wanted.key
+        if not script.is_file():
+            raise CommandError(f"training.script.configMapRef: ConfigMap {wanted.name} has no key {wanted.key}")
+        return [sys.executable, str(script), *arguments]
+    if training.command:
+        return [*training.command, *arguments]
+    raise CommandError(
+        "training: without script or command an image's own entry point runs, which needs a cluster",
+        "give training.script or training.command",
+    )
+
+
+def environment(
+    training: Training, manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path]
+) -> dict[str, str]:
+    """The environment of the training: this process's, and the contract's.
+
+    Raises:
+        CommandError: an input or a variable comes from what only a cluster has.
+    """
+    paths = {data.name: _input(data.name, training, manifests, workspace, inputs) for data in training.inputs or []}
+    workspace.params_file.write_text(json.dumps(training.params or {}, sort_keys=True))
+    ours = contract.training_environment(
+        params=training.params or {},
+        inputs=paths,
+        workspace=str(workspace.job),
+        params_file=str(workspace.params_file),
+    )
+    return {**os.environ, **ours, **{one.name: _value(one, manifests) for one in training.env or []}}
+
+
+def _input(name: str, training: Training, manifests: Manifests, workspace: Workspace, given: Mapping[str, Path]) -> str:
+    if name in given:
+        return str(given[name].resolve())
+    data = next(one for one in training.inputs or [] if one.name == name)
+    if data.config_map is None:
+        raise CommandError(
+            f"training.inputs: {name} is on a PersistentVolumeClaim, which needs a cluster",
+            f"put a folder in its place: --input {name}=PATH",
+        )
+    folder = workspace.root / "inputs" / name
+    _write(folder, _config_map(manifests, data.config_map.name, f"training.inputs {name}"))
+    return str(folder)
+
+
+def _value(variable: EnvVar, manifests: Manifests) -> str:
+    if variable.value_from is None:
+        return variable.value or ""
+    wanted = variable.value_from.config_map_key_ref
+    if wanted is None:
+        raise CommandError(
+            f"training.env: the value of {variable.name} comes from what only a cluster has",
+            f"set {variable.name} with value in a copy of the manifest",
+        )
+    return _config_map(manifests, wanted.name, f"training.env {variable.name}").get(wanted.key, b"").decode()
+
+
+def _config_map(manifests: Manifests, name: str, field: str) -> Mapping[str, bytes]:
+    if name not in manifests.config_maps:
+        raise CommandError(f"{field}: there is no ConfigMap {name} beside the manifest", "put it in the same folder")
+    return manifests.config_maps[name]
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, content in files.items():
+        (folder / key).write_bytes(content)

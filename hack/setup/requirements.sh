@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Pins the requirements of each image and of development, with hashes and without addresses.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+uv=.venv/bin/uv
+options=(--quiet --generate-hashes --no-header --python-version 3.11 --universal --no-emit-index-url)
+for extra in operator runtime trainer dev; do
+  "$uv" pip compile pyproject.toml --extra "$extra" "${options[@]}" -o "requirements/$extra.txt" "$@"
+done
+lone=(--no-deps --no-annotate)
+echo "tensorflow-serving-api==2.21.0" | "$uv" pip compile - "${options[@]}" "${lone[@]}" -o requirements/serving-api.txt "$@"
+echo "uv==0.13.8" | "$uv" pip compile - "${options[@]}" "${lone[@]}" -o requirements/uv.txt "$@"
+echo "hatchling" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/build.txt "$@"

@@ -1,0 +1,84 @@
+"""The cluster that KUBECONFIG names, with the operator installed by helm, and a namespace for each test.
+
+Every namespace enforces the restricted Pod Security Standard, so that no pod of ours can need more.
+"""
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.kubectl import KubectlError, Namespace, run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHART = REPOSITORY / "charts" / "tfmodel-operator"
+SYSTEM = "tfmodel-system"
+RELEASE = "tfmodel"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def version() -> str:
+    found: str = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster() -> str:
+    """The cluster answers; its server's version."""
+    assert os.environ.get("KUBECONFIG"), "KUBECONFIG must name a cluster: `make cluster-up` makes one"
+    found: str = json.loads(run("kubectl", "version", "-o", "json"))["serverVersion"]["gitVersion"]
+    return found
+
+
+def helm_install(*settings: str) -> str:
+    """helm upgrade --install of the chart, as the README says it; returns what helm printed."""
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    return run(
+        "helm",
+        *("upgrade", "--install", RELEASE, str(CHART), "--namespace", SYSTEM, "--create-namespace"),
+        *("--wait", "--timeout=120s", *arguments),
+        timeout=180,
+    )
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: str) -> Namespace:
+    """The operator's namespace, with one replica of it running."""
+    assert cluster
+    helm_install("replicas=1")
+    return Namespace(SYSTEM)
+
+
+@pytest.fixture
+def namespace(operator: Namespace, request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """A namespace of the test's own."""
+    assert operator
+    name = "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    subprocess.run(["kubectl", "delete", "namespace", name, "--ignore-not-found"], check=True, capture_output=True)
+    run("kubectl", "create", "namespace", name)
+    run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield Namespace(name)
+    try:
+        run("kubectl", "delete", "namespace", name, "--wait=false")
+    except KubectlError as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture
+def helm_again(operator: Namespace) -> Iterator[Callable[..., str]]:
+    """Installs the chart with other settings for one test."""
+    assert operator
+    yield helm_install
+    helm_install("replicas=1")

@@ -1,0 +1,99 @@
+"""Each failure shows its own reason and hint in status, and the version that served before answers on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from testkit.kubectl import Namespace
+from testkit.prober import Prober
+from testkit.tiny_models import QUICK, SCRIPTS, tfmodel, training
+
+SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "100Mi"}}
+THRESHOLD = {"thresholds": {"accuracy": ">=0.9"}}
+BODY = json.dumps({"instances": [1.0]})
+
+FAILURES: dict[str, tuple[dict[str, Any], str]] = {
+    "UserCodeError": ({"training": training("raises.py")}, "the labels are missing"),
+    "OOMKilled": ({"training": training("eats-memory.py", resources=SMALL)}, "resources.limits.memory"),
+    "ImagePullFailed": ({"training": training(image="registry.invalid/none:1")}, "imagePullSecrets"),
+    "ThresholdNotMet": ({"training": training(params={"accuracy": "0.5"}), "validation": THRESHOLD}, "0.5"),
+    "SignatureMissing": ({"training": training(params={"signature": "other"})}, "other"),
+    "BadSavedModel": ({"training": training(params={"truncate": "1"})}, "variables"),
+}
+
+
+def failure_of(namespace: Namespace, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = namespace.status(name).get("training", {}).get("lastFailure", {})
+    return found
+
+
+@pytest.fixture(scope="module")
+def serving(operator: Namespace, version: str) -> Any:
+    """A namespace in which a model serves and is asked all the time, while other runs of it fail."""
+    from testkit.kubectl import run
+
+    assert operator
+    run("kubectl", "delete", "namespace", "t-failures", "--ignore-not-found")
+    run("kubectl", "create", "namespace", "t-failures")
+    run("kubectl", "label", "namespace", "t-failures", "pod-security.kubernetes.io/enforce=restricted")
+    found = Namespace("t-failures")
+    found.apply(SCRIPTS, tfmodel())
+    found.wait_ready("tiny")
+    prober = Prober(found, "tiny", BODY, f"tfmodel-runtime:{version}")
+    yield found
+    told = prober.stop()
+    run("kubectl", "delete", "namespace", "t-failures", "--wait=false")
+    assert told["failed"] == 0, told
+    assert [json.loads(text)["predictions"] for text in told["answers"]] == [[2.0]]
+
+
+@pytest.mark.parametrize("reason", FAILURES)
+def test_a_failure_tells_its_reason_and_the_old_version_answers_on(serving: Namespace, reason: str) -> None:
+    spec, told = FAILURES[reason]
+    wanted = {"validation": {"thresholds": None}, **spec}
+    number = 10 + list(FAILURES).index(reason)
+    made = {**wanted["training"], "runId": str(number)}
+    serving.patch_spec("tiny", {**wanted, "training": {"image": None, **made}})
+    found = serving.wait_until(
+        lambda: failure_of(serving, "tiny") if failure_of(serving, "tiny").get("reason") == reason else None,
+        f"lastFailure.reason is {reason}",
+    )
+    assert told in json.dumps(found)
+    assert found["hint"]
+    conditions = serving.conditions("tiny")
+    assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("True", "ServingPreviousVersion")
+    assert conditions["Degraded"]["reason"] == reason
+    assert serving.status("tiny")["activeVersion"] == 1
+
+
+def test_the_cause_outlives_the_pod(namespace: Namespace) -> None:
+    namespace.apply(SCRIPTS, tfmodel(training=training("raises.py")))
+    namespace.wait_until(
+        lambda: namespace.status("tiny").get("training", {}).get("state") == "Failed", "the run failed"
+    )
+    before = failure_of(namespace, "tiny")
+    namespace.kubectl("delete", "jobs", "--all")
+    namespace.wait_until(lambda: not namespace.list("pods"), "the pods are gone")
+    namespace.kubectl("annotate", "tfmodel", "tiny", "look=again")
+    assert failure_of(namespace, "tiny") == before
+    assert before["logTail"][-1] == "ValueError: the labels are missing"
+    assert before["exitCode"] == 1
+    assert namespace.list("jobs") == []
+
+
+def test_a_quota_that_forbids_the_pod_is_named_and_lifting_it_helps(namespace: Namespace) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small"},
+        "spec": {"hard": {"requests.cpu": "10m"}},
+    }
+    namespace.apply(quota, SCRIPTS, tfmodel(serving={"resources": QUICK}))
+    told = namespace.wait_until(
+        lambda: namespace.conditions("tiny").get("Trained", {}).get("reason") == "QuotaExceeded", "QuotaExceeded", 60
+    )
+    assert told
+    assert "exceeded quota" in namespace.conditions("tiny")["Stalled"]["message"]
+    namespace.kubectl("delete", "resourcequota", "small")
+    namespace.wait_ready("tiny")
