@@ -1,1 +1,21 @@
-"""Nothing of the world stands here: fixtures stand beside the tests that use them."""
+"""Fixtures that several kinds of tests share: SavedModels made by TensorFlow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of SavedModels: see testkit.saved_models. Not to be written to."""
+    folder = tmp_path_factory.mktemp("saved-models")
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "testkit.saved_models", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -34,12 +35,6 @@ class RestServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Captures none: signals belong to `Lifecycle`."""
         yield
-
-    @property
-    def port(self) -> int:
-        """The port that was opened."""
-        port: int = self.servers[0].sockets[0].getsockname()[1]
-        return port
 
 
 class Lifecycle:
@@ -92,13 +87,9 @@ class Lifecycle:
 
     async def _open(self) -> "asyncio.Task[None]":
         port = await self._grpc.start(f"{self._flags.bind_address}:{self._flags.port}")
-        serving = asyncio.create_task(self._rest.serve())
-        while not self._rest.started:
-            if serving.done():
-                await serving
-                raise OSError(f"port {self._flags.rest_api_port} cannot be opened")
-            await asyncio.sleep(_READINESS_POLL_SECONDS)
-        _log.info("gRPC on port %d, REST on port %d", port, self._rest.port)
+        listening = socket.create_server((self._flags.bind_address, self._flags.rest_api_port), backlog=2048)
+        serving = asyncio.create_task(self._rest.serve([listening]))
+        _log.info("gRPC on port %d, REST on port %d", port, listening.getsockname()[1])
         return serving
 
     async def _watch_readiness(self) -> None:
@@ -131,8 +122,6 @@ class Lifecycle:
 def _uvicorn_config(flags: Flags, app: RestApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=flags.bind_address,
-        port=flags.rest_api_port,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -51,10 +51,8 @@ def serving(operator: Namespace, version: str) -> Any:
 @pytest.mark.parametrize("reason", FAILURES)
 def test_a_failure_tells_its_reason_and_the_old_version_answers_on(serving: Namespace, reason: str) -> None:
     spec, told = FAILURES[reason]
-    wanted = {"validation": {"thresholds": None}, **spec}
-    number = 10 + list(FAILURES).index(reason)
-    made = {**wanted["training"], "runId": str(number)}
-    serving.patch_spec("tiny", {**wanted, "training": {"image": None, **made}})
+    run_id = str(10 + list(FAILURES).index(reason))
+    serving.apply(tfmodel(**{**spec, "training": {**spec["training"], "runId": run_id}}))
     found = serving.wait_until(
         lambda: failure_of(serving, "tiny") if failure_of(serving, "tiny").get("reason") == reason else None,
         f"lastFailure.reason is {reason}",

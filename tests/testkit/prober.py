@@ -59,7 +59,7 @@ class Prober:
         return told
 
     def _pod(self, model: str, body: str, image: str) -> dict[str, Any]:
-        env = {"HOST": model, "REQUEST_PATH": f"/v1/models/{model}:predict", "BODY": body, "SECONDS": "240"}
+        env = {"HOST": model, "REQUEST_PATH": f"/v1/models/{model}:predict", "BODY": body, "SECONDS": "600"}
         return {
             "apiVersion": "v1",
             "kind": "Pod",

@@ -81,7 +81,7 @@ def write(array: Array, *, as_base64: bool = False) -> str:
 
 def rows(array: Array, *, as_base64: bool = False) -> list[str]:
     """Each row of an array as JSON."""
-    return [write(row, as_base64=as_base64) for row in array]
+    return [write(np.asarray(row, array.dtype), as_base64=as_base64) for row in array]
 
 
 def _write(array: Array, *, as_base64: bool) -> Iterator[str]:

@@ -141,13 +141,14 @@ class Manager:
         return frozenset(self._models)
 
     def is_ready(self) -> bool:
-        """Whether every model has a wanted version that is available."""
-        return all(self._is_ready(name) for name in self._models)
+        """Whether every model has an available version.
 
-    def _is_ready(self, name: str) -> bool:
-        wanted = self._aspired.get(name, frozenset())
-        found = self._servables[name]
-        return any(number in found and found[number].state is State.AVAILABLE for number in wanted)
+        Only wanted versions are ever loaded. One that is no longer wanted counts too: it stays until its successor is up, and
+        a successor that cannot be loaded must not take a server out of service that answers.
+        """
+        return all(
+            any(one.state is State.AVAILABLE for one in versions.values()) for versions in self._servables.values()
+        )
 
     @contextlib.contextmanager
     def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Handle]:

@@ -1,0 +1,33 @@
+"""Real servers for the contract tests."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testkit.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def types(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The model `types`, served."""
+    log = tmp_path_factory.mktemp("types") / "log"
+    with serving(saved_models / "types", log) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def half(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The model half_plus_two, served."""
+    log = tmp_path_factory.mktemp("half") / "log"
+    with serving(saved_models / "half_plus_two", log, name="half") as served:
+        yield served
+
+
+@pytest.fixture
+def versions(saved_models: Path, tmp_path: Path) -> Path:
+    """A folder with version 1 of half_plus_two, to which versions can be added."""
+    base = tmp_path / "versions"
+    shutil.copytree(saved_models / "half_plus_two" / "1", base / "1")
+    return base

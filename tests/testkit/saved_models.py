@@ -1,0 +1,134 @@
+"""Real SavedModels for tests, made by TensorFlow in a process of its own: python -m testkit.saved_models FOLDER."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def half_plus_two(folder: Path) -> None:
+    import tensorflow as tf
+
+    class Half(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = tf.Variable(0.5)
+            self.b = tf.Variable(2.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def predict(self, x):
+            return {"y": x * self.a + self.b}
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+        def scalar(self, x):
+            return {"y": x * self.a + self.b}
+
+    model = Half()
+    signatures = {"serving_default": model.predict, "scalar": model.scalar}
+    tf.saved_model.save(model, str(folder / "half_plus_two" / "1"), signatures=signatures)
+    model.b.assign(3.0)
+    tf.saved_model.save(model, str(folder / "half_plus_three" / "2"), signatures=signatures)
+
+
+def flowers(folder: Path) -> None:
+    import tensorflow as tf
+
+    names = ("SepalLength", "SepalWidth", "PetalLength", "PetalWidth")
+
+    class Flowers(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name=name) for name in names])
+        def classify(self, *measurements):
+            logits = tf.stack(measurements, axis=1)[:, :3]
+            return {"class_ids": tf.argmax(logits, axis=1), "probabilities": tf.nn.softmax(logits), "logits": logits}
+
+    model = Flowers()
+    tf.saved_model.save(model, str(folder / "flowers" / "1"), signatures={"serving_default": model.classify})
+
+
+def types(folder: Path) -> None:
+    import tensorflow as tf
+
+    class Types(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            initializer = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
+            self.table = tf.lookup.StaticHashTable(initializer, -1)
+            self.calls = tf.Variable(0, dtype=tf.int64)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        def text(self, text):
+            return {"twice": text + text, "id": self.table.lookup(text), "raw_bytes": text}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.int64, name="i64"),
+                tf.TensorSpec([None], tf.int8, name="i8"),
+                tf.TensorSpec([None], tf.bool, name="flag"),
+                tf.TensorSpec([None], tf.float64, name="f64"),
+            ]
+        )
+        def echo(self, i64, i8, flag, f64):
+            return {"i64": tf.identity(i64), "i8": tf.identity(i8), "flag": tf.identity(flag), "f64": tf.identity(f64)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float16, name="half")])
+        def halves(self, half):
+            return {"out": half * 2}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def checked(self, x):
+            with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x > 0), ["x must be positive"])]):
+                return {"y": tf.identity(x)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="x")])
+        def count(self, x):
+            return {"calls": self.calls.assign_add(1) + x[0] * 0}
+
+    model = Types()
+    signatures = {name: getattr(model, name) for name in ("text", "echo", "halves", "checked", "count")}
+    tf.saved_model.save(model, str(folder / "types" / "1"), signatures=signatures)
+
+
+def graph_with_table(folder: Path) -> None:
+    """A TensorFlow 1 export with an asset file and a table, initialised by the legacy init op."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    vocabulary = folder / "vocabulary.txt"
+    vocabulary.write_text("cat\ndog\n")
+    with v1.Graph().as_default(), v1.Session() as session:
+        words = v1.placeholder(tf.string, [None], name="words")
+        initializer = tf.lookup.TextFileInitializer(
+            str(vocabulary),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        ids = tf.lookup.StaticHashTable(initializer, -1).lookup(words)
+        session.run(v1.tables_initializer())
+        v1.saved_model.simple_save(
+            session,
+            str(folder / "graph" / "1"),
+            {"words": words},
+            {"ids": ids},
+            legacy_init_op=v1.tables_initializer(),
+        )
+
+
+def keras_files(folder: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((2,), name="x"), keras.layers.Dense(1, kernel_initializer="ones")])
+    (folder / "keras").mkdir()
+    model.save(folder / "keras" / "model.keras")
+    model.save(folder / "keras" / "model.h5")
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in (half_plus_two, flowers, types, graph_with_table, keras_files):
+        make(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,212 @@
+"""The life of versions, with a loader that does what a test tells it."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
+from tfmodel_runtime.servables.manager import Manager, ModelConfig, Retries
+from tfmodel_runtime.servables.policy import Latest, VersionPolicy
+from tfmodel_runtime.servables.sources import DirectorySource
+from tfmodel_runtime.servables.states import State
+
+
+class FakeModel:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeLoader:
+    """Loads at once, unless the version is held back or bad."""
+
+    def __init__(self) -> None:
+        self.bad: set[str] = set()
+        self.held: dict[str, threading.Event] = {}
+        self.loads: list[str] = []
+        self.models: dict[str, FakeModel] = {}
+
+    def load(self, path: Path) -> Any:
+        self.loads.append(path.name)
+        if path.name in self.held:
+            self.held[path.name].wait(10)
+        if path.name in self.bad:
+            raise LoadError(str(path), "data loss", 15)
+        self.models[path.name] = FakeModel(path)
+        return self.models[path.name]
+
+
+class Silent:
+    def state_changed(self, model: str, version: int, state: State) -> None: ...
+
+    def loaded(self, model: str, version: int, seconds: float) -> None: ...
+
+    def load_failed(self, model: str, version: int) -> None: ...
+
+
+def add(base: Path, *versions: int) -> None:
+    for version in versions:
+        (base / str(version)).mkdir()
+        (base / str(version) / "saved_model.pb").touch()
+
+
+@asynccontextmanager
+async def managing(
+    base: Path, loader: FakeLoader, wanted: VersionPolicy | None = None, retries: Retries | None = None
+) -> AsyncIterator[Manager]:
+    model = ModelConfig("m", DirectorySource(base), wanted or Latest())
+    manager = Manager([model], loader, Silent(), retries=retries or Retries(0, 0), poll_seconds=0.01)
+    running = asyncio.create_task(manager.run())
+    try:
+        yield manager
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await manager.close()
+
+
+async def until(manager: Manager, **states: str) -> None:
+    wanted = {int(name[1:]): state for name, state in states.items()}
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                found = {one.version: one.state for one in manager.states("m")}
+            except ModelNotFoundError:
+                found = {}
+            if wanted.items() <= found.items():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_a_new_version_replaces_the_old_one(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v1="AVAILABLE")
+        assert manager.is_ready()
+        add(tmp_path, 2)
+        await until(manager, v2="AVAILABLE", v1="END")
+        with manager.acquire("m") as handle:
+            assert handle.version == 2
+    assert all(model.is_closed for model in loader.models.values())
+
+
+async def test_a_request_keeps_the_version_it_began_with(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v1="AVAILABLE")
+        with manager.acquire("m") as handle:
+            add(tmp_path, 2)
+            await until(manager, v2="AVAILABLE", v1="UNLOADING")
+            assert handle.version == 1
+            assert not loader.models["1"].is_closed
+            with pytest.raises(ModelNotFoundError):
+                manager.acquire("m", 1).__enter__()
+        await until(manager, v1="END")
+        assert loader.models["1"].is_closed
+
+
+async def test_a_version_that_does_not_load_harms_nobody(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.bad.add("2")
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v1="AVAILABLE")
+        add(tmp_path, 2)
+        await until(manager, v2="END", v1="AVAILABLE")
+        told = manager.states("m")[0]
+        assert (told.version, told.error_code, told.error_message) == (2, 15, "data loss")
+        with manager.acquire("m") as handle:
+            assert handle.version == 1
+
+
+async def test_retries_are_bounded_and_the_error_shows_meanwhile(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.bad.add("1")
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader, retries=Retries(2, 0.01)) as manager:
+        await until(manager, v1="END")
+        assert loader.loads == ["1", "1", "1"]
+        assert not manager.is_ready()
+
+
+async def test_a_version_that_waits_for_its_retry_holds_up_no_other(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.bad.add("1")
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader, retries=Retries(5, 3600)) as manager:
+        await until(manager, v1="LOADING")
+        add(tmp_path, 2)
+        await until(manager, v2="AVAILABLE")
+        assert manager.is_ready()
+
+
+async def test_a_slow_load_keeps_the_old_version_serving(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.held["2"] = threading.Event()
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v1="AVAILABLE")
+        add(tmp_path, 2)
+        await until(manager, v2="LOADING", v1="AVAILABLE")
+        with manager.acquire("m") as handle:
+            assert handle.version == 1
+        loader.held["2"].set()
+        await until(manager, v2="AVAILABLE", v1="END")
+
+
+async def test_when_the_newest_goes_the_one_before_it_comes_back(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    add(tmp_path, 1, 2)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v2="AVAILABLE")
+        (tmp_path / "2" / "saved_model.pb").unlink()
+        await until(manager, v1="AVAILABLE", v2="END")
+
+
+async def test_a_folder_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    base = tmp_path / "models"
+    base.mkdir()
+    add(base, 1)
+    async with managing(base, FakeLoader()) as manager:
+        await until(manager, v1="AVAILABLE")
+        base.rename(tmp_path / "away")
+        await asyncio.sleep(0.05)
+        with manager.acquire("m") as handle:
+            assert handle.version == 1
+
+
+async def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    add(tmp_path, 1)
+    async with managing(tmp_path, FakeLoader()) as manager:
+        await until(manager, v1="AVAILABLE")
+        for name, version in (("other", None), ("m", 7)):
+            with pytest.raises(ModelNotFoundError):
+                manager.acquire(name, version).__enter__()
+        with pytest.raises(LabelNotFoundError):
+            manager.acquire("m", label="canary").__enter__()
+
+
+def test_names_that_are_no_versions_are_not_versions(tmp_path: Path) -> None:
+    for name in ("1_backup", ".6", "tmp", "-3", "\u0663", str(2**63)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    add(tmp_path, 4)
+    (tmp_path / "5").mkdir()
+    assert set(DirectorySource(tmp_path).versions() or {}) == {4}
+
+
+def test_a_managed_store_gives_only_complete_versions(tmp_path: Path) -> None:
+    add(tmp_path, 1, 2)
+    (tmp_path / "2" / "assets.extra").mkdir()
+    (tmp_path / "2" / "assets.extra" / "tfmodel.json").write_text("{}")
+    assert set(DirectorySource(tmp_path, is_managed=True).versions() or {}) == {2}

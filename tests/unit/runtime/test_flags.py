@@ -1,0 +1,52 @@
+"""The runtime's flags."""
+
+from pathlib import Path
+
+import pytest
+
+from tfmodel_runtime import flags
+from tfmodel_runtime.servables.policy import Latest, Specific
+
+BASE = "--model_base_path=/models/m"
+
+
+def test_defaults_are_tensorflow_servings() -> None:
+    found = flags.parse([BASE])
+    assert (found.model_name, found.port, found.file_system_poll_wait_seconds) == ("default", 8500, 1.0)
+    assert (found.max_num_load_retries, found.load_retry_interval_micros) == (5, 60_000_000)
+    assert found.model_version_policy == Latest(1)
+    assert found.model_base_path == Path("/models/m")
+
+
+def test_dashes_work_like_underscores() -> None:
+    found = flags.parse(["--model-base-path", "/m", "--rest-api-port=9", "--model-version-policy=specific:2"])
+    assert found.rest_api_port == 9
+    assert found.model_version_policy == Specific(frozenset({2}))
+
+
+@pytest.mark.parametrize("name", sorted(flags.NOT_HONOURED))
+def test_a_flag_that_is_not_honoured_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        flags.parse([BASE, f"--{name}=1"])
+    assert ended.value.code == 2
+    assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--colour=red", "unknown flag"),
+        ("--port=many", "invalid int value"),
+        ("--model_version_policy=newest", "expected latest:N"),
+        ("--drain_delay=soon", "expected a duration"),
+    ],
+)
+def test_a_wrong_flag_is_refused_with_words(argument: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        flags.parse([BASE, argument])
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "value"), [("500ms", 0.5), ("5s", 5.0), ("1m", 60.0), ("2", 2.0), ("1.5s", 1.5)])
+def test_durations(text: str, value: float) -> None:
+    assert flags.seconds(text) == value
