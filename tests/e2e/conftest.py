@@ -3,6 +3,7 @@
 Every namespace enforces the restricted Pod Security Standard, so that no pod of ours can need more.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -65,13 +66,14 @@ def operator(cluster: str) -> Namespace:
 def namespace(operator: Namespace, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """A namespace of the test's own."""
     assert operator
-    name = "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")[:40].strip("-")
+    name = f"t-{words}-{hashlib.sha256(request.node.name.encode()).hexdigest()[:6]}"
     subprocess.run(["kubectl", "delete", "namespace", name, "--ignore-not-found"], check=True, capture_output=True)
     run("kubectl", "create", "namespace", name)
     run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield Namespace(name)
     try:
-        run("kubectl", "delete", "namespace", name, "--wait=false")
+        run("kubectl", "delete", "namespace", name, "--wait=false", "--ignore-not-found")
     except KubectlError as error:
         pytest.fail(str(error))
 

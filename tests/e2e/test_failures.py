@@ -19,7 +19,7 @@ FAILURES: dict[str, tuple[dict[str, Any], str]] = {
     "ImagePullFailed": ({"training": training(image="registry.invalid/none:1")}, "imagePullSecrets"),
     "ThresholdNotMet": ({"training": training(params={"accuracy": "0.5"}), "validation": THRESHOLD}, "0.5"),
     "SignatureMissing": ({"training": training(params={"signature": "other"})}, "other"),
-    "BadSavedModel": ({"training": training(params={"truncate": "1"})}, "variables"),
+    "BadSavedModel": ({"training": training(params={"truncate": "1"})}, "export the model again"),
 }
 
 

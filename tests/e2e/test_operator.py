@@ -22,7 +22,7 @@ def test_an_operator_that_dies_in_a_phase_ends_in_the_same_state(
     if phase == "before-the-job":
         operator.kubectl("scale", "deployment", "-l", OPERATOR, "--replicas=0")
         operator.wait_until(lambda: not operator.list("pods", OPERATOR), "the operator is gone")
-    namespace.apply(SCRIPTS, tfmodel(training=training(params={"sleep": "4"})))
+    namespace.apply(SCRIPTS, tfmodel(training=training(params={"sleep": "4", "padding": "400"})))
     if phase == "before-the-job":
         assert namespace.conditions("tiny")["Ready"]["status"] == "Unknown"
         operator.kubectl("scale", "deployment", "-l", OPERATOR, "--replicas=1")

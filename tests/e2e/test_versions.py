@@ -37,6 +37,8 @@ def test_a_second_run_a_rollback_and_pruning_without_a_failed_request(namespace:
     namespace.patch_spec("tiny", {"serving": {"pinnedVersion": None}})
     namespace.patch_spec("tiny", {"training": {"runId": "3", "params": {"factor": "5"}}})
     namespace.wait_until(lambda: namespace.status("tiny").get("activeVersion") == 3, "version 3 is active", 180)
-    states = {one["version"]: one["state"] for one in namespace.status("tiny")["versions"]}
-    assert states == {3: "Available", 2: "Published", 1: "Retired"}
+    wanted = {3: "Available", 2: "Published", 1: "Retired"}
+    namespace.wait_until(
+        lambda: {one["version"]: one["state"] for one in namespace.status("tiny")["versions"]} == wanted, str(wanted)
+    )
     assert len(namespace.list("jobs")) == 3

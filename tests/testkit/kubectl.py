@@ -85,15 +85,16 @@ class Namespace:
             found = told()
             if found:
                 return found
-            time.sleep(0.5)
+            time.sleep(0.2)
         raise AssertionError(f"not within {seconds:.0f} s: {what}\n{self.story()}")
 
     def story(self) -> str:
         """What a person would look at when something does not come true."""
         asked = (("get", "tfmodels,jobs,pods,pvc,deploy", "-o", "wide"), ("get", "tfmodels", "-o", "yaml"))
-        return "\n".join(self._told(*one)[-12000:] for one in (*asked, ("get", "events", "--sort-by=.lastTimestamp")))
+        return "\n".join(self.told(*one)[-12000:] for one in (*asked, ("get", "events", "--sort-by=.lastTimestamp")))
 
-    def _told(self, *args: str) -> str:
+    def told(self, *args: str) -> str:
+        """Output of kubectl, or what it said when it failed."""
         try:
             return self.kubectl(*args)
         except KubectlError as error:

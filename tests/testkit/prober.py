@@ -1,4 +1,7 @@
-"""A pod that asks a model for predictions all the time, on new and on kept connections, and counts what fails."""
+"""A pod that asks a model for predictions all the time, on new and on kept connections, and counts what fails.
+
+It counts from the first answer on: until then the Service may not have reached every node.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ while time.monotonic() < end and not os.path.exists("/tmp/stop"):
         text = answer.read().decode()
         if answer.status != 200:
             raise RuntimeError(f"{answer.status} {text[:200]}")
+        if not told["ok"]:
+            open("/tmp/answered", "w").write("yes")
         told["ok"] += 1
         if text not in told["answers"]:
             told["answers"].append(text)
@@ -33,6 +38,8 @@ while time.monotonic() < end and not os.path.exists("/tmp/stop"):
             kept = None if answer.will_close else connection
     except Exception as error:
         kept = None
+        if not told["ok"]:
+            continue
         told["failed"] += 1
         told["errors"] = (told["errors"] + [f"{time.time():.1f} {type(error).__name__}: {error}"])[-5:]
     time.sleep(0.02)
@@ -48,6 +55,8 @@ class Prober:
         self.name = f"prober-{model}"
         namespace.apply(self._pod(model, body, image))
         namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
+        asked = ("exec", self.name, "--", "cat", "/tmp/answered")
+        namespace.wait_until(lambda: "yes" in namespace.told(*asked), "the prober got an answer", 60)
 
     def stop(self) -> dict[str, Any]:
         """What came of all the requests: counts of ok and failed, the last errors, the distinct answers."""

@@ -25,6 +25,11 @@ with open(os.environ["TFMODEL_METRICS_FILE"], "w") as metrics:
 if os.environ.get("TFMODEL_PARAM_TRUNCATE"):
     with open(os.path.join(target, "variables", "variables.data-00000-of-00001"), "r+b") as data:
         data.truncate(1)
+padding = int(os.environ.get("TFMODEL_PARAM_PADDING", "0"))
+if padding:
+    os.makedirs(os.path.join(target, "assets.extra"), exist_ok=True)
+    with open(os.path.join(target, "assets.extra", "padding"), "wb") as file:
+        file.truncate(padding * 1024 * 1024)
 time.sleep(float(os.environ.get("TFMODEL_PARAM_SLEEP", "0")))
 """
 RAISES = "print('reading data'); raise ValueError('the labels are missing')"

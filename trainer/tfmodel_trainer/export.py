@@ -37,9 +37,7 @@ def _export(request: ExportRequest) -> ExportReport:
         _log.info("run %s is published already as version %d", request.run_key, version)
     else:
         version = _publish_new(request, store)
-    gone = prune.prune(
-        store, request.model, keep=request.keep_versions, protected={*request.protected_versions, version}
-    )
+    gone = prune.prune(store, request.model, keep=request.keep_versions, protected=request.protected_versions)
     if gone:
         _log.info("pruned versions %s", ", ".join(str(number) for number in gone))
     return _report(request, store, version)

@@ -17,6 +17,7 @@ from tfmodel_operator.read import at, name_of
 from tfmodel_operator.values import LABEL_RUN, Manifest, Observation, ServedVersion
 
 _RETIRED_KEPT = 5
+Answer = tuple[ServedVersion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Versions:
 
 def assess(model: TFModel, seen: Observation, run: Run, ready: Iterable[Manifest]) -> Versions:
     """The versions, from what status knew, what Jobs reported, and what the ready runtime pods answer."""
-    stored = _known(model, seen, run)
+    ready = tuple(ready)
+    answers = [seen.served[name_of(pod)] for pod in ready if name_of(pod) in seen.served]
+    stored = _known(model, seen, run, answers)
     names = [version.version for version in stored if version.state != "Retired"]
     wanted = _wanted(model, names)
-    answers = [seen.served[name_of(pod)] for pod in ready if name_of(pod) in seen.served]
     known = tuple(_judged(version, wanted, answers) for version in stored)
     return Versions(
         known=known,
@@ -78,15 +80,19 @@ def policy_flag(model: TFModel) -> str:
     return f"latest:{policy.latest.count if policy and policy.latest else 1}"
 
 
-def _known(model: TFModel, seen: Observation, run: Run) -> list[VersionStatus]:
+def _known(model: TFModel, seen: Observation, run: Run, answers: Iterable[Answer]) -> list[VersionStatus]:
+    """What status knew, what Jobs reported, and what pods serve before the report of its Job was seen."""
     known = {version.version: version for version in model.status.versions or ()}
     for job, report in _reports(seen):
         version = _published(report, run_key=str(at(job, "metadata", "labels", LABEL_RUN)))
-        known.setdefault(version.version, version)
+        if version.version not in known or known[version.version].run_key is None:
+            known[version.version] = version
     if run.report is not None:
         in_store = set(run.report.stored_versions)
         known = {number: known.get(number) or _found(number) for number in known.keys() | in_store}
         known = {number: _kept_or_retired(version, in_store) for number, version in known.items()}
+    available = {served.version for answer in answers for served in answer if served.state == "AVAILABLE"}
+    known.update({number: _found(number) for number in available - known.keys()})
     newest_first = sorted(known.values(), key=lambda version: version.version, reverse=True)
     retired = [version for version in newest_first if version.state == "Retired"][_RETIRED_KEPT:]
     return [version for version in newest_first if version not in retired]
@@ -140,7 +146,7 @@ def _wanted(model: TFModel, in_store: list[int]) -> tuple[int, ...]:
     return tuple(newest_first[: policy.latest.count if policy and policy.latest else 1])
 
 
-def _judged(version: VersionStatus, wanted: tuple[int, ...], answers: list[tuple[ServedVersion, ...]]) -> VersionStatus:
+def _judged(version: VersionStatus, wanted: tuple[int, ...], answers: list[Answer]) -> VersionStatus:
     if version.state == "Retired":
         return version
     error = _load_error(version.version, answers)
@@ -154,7 +160,7 @@ def _judged(version: VersionStatus, wanted: tuple[int, ...], answers: list[tuple
 
 
 def _state(
-    number: int, wanted: tuple[int, ...], answers: list[tuple[ServedVersion, ...]], error: str
+    number: int, wanted: tuple[int, ...], answers: list[Answer], error: str
 ) -> Literal["Published", "Loading", "Available", "Failed"]:
     if answers and all(_is_available(number, answer) for answer in answers):
         return "Available"
@@ -163,15 +169,15 @@ def _state(
     return "Failed" if error else "Loading"
 
 
-def _is_available(number: int, answer: tuple[ServedVersion, ...]) -> bool:
+def _is_available(number: int, answer: Answer) -> bool:
     return any(served.version == number and served.state == "AVAILABLE" for served in answer)
 
 
-def _load_error(number: int, answers: list[tuple[ServedVersion, ...]]) -> str:
+def _load_error(number: int, answers: list[Answer]) -> str:
     errors = [served.error for answer in answers for served in answer if served.version == number and served.error]
     return errors[0] if errors else ""
 
 
-def _active(answers: list[tuple[ServedVersion, ...]]) -> int | None:
+def _active(answers: list[Answer]) -> int | None:
     available = [{served.version for served in answer if served.state == "AVAILABLE"} for answer in answers]
     return max(set.intersection(*available), default=None) if available else None

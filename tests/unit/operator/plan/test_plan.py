@@ -370,3 +370,18 @@ def test_finished_jobs_of_older_runs_are_kept_up_to_two() -> None:
         jobs.append(found)
     made = planned(a_tfmodel(training={**TRAINING, "runId": "9"}), jobs=tuple(jobs))
     assert [key.name for key in made.delete] == [job_name(runs[1]), job_name(runs[0])]
+
+
+def test_a_version_that_pods_serve_before_its_jobs_report_was_seen_is_known() -> None:
+    one = a_tfmodel()
+    first = plan(one, served(one), NOW, RELEASE)
+    two = a_tfmodel(training={**TRAINING, "runId": "2"}, status=first.status)
+    pods = (a_runtime_pod(two),)
+    swapped = {"iris-0": answers(v2="AVAILABLE", v1="END")}
+    early = planned(two, jobs=(a_job(two),), pods=pods, deployment=a_deployment(two), served=swapped)
+    assert {one.version: one.state for one in early.status.versions or ()} == {2: "Available", 1: "Published"}
+    finished, pod = a_finished_run(two, version=2)
+    seen = {"jobs": (finished,), "pods": (pod, *pods), "deployment": a_deployment(two), "served": swapped}
+    late = planned(after(two, early), **seen)
+    newest = (late.status.versions or [])[0]
+    assert (newest.version, newest.run_key, newest.state) == (2, run_key(two), "Available")
