@@ -8,6 +8,7 @@ happened meanwhile.
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -104,20 +105,43 @@ async def watch(
     on_restart: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
-    """Watches until `stop`; a kopf that ends by itself is started again."""
+    """Watches until `stop`; a kopf that ends by itself is started again.
+
+    kopf runs in a thread with a loop of its own: it takes over the signals of a main thread, and when it ends it cancels every
+    task of its loop.
+    """
+    loop = asyncio.get_running_loop()
+    ended = threading.Event()
+    stopping = asyncio.create_task(_pass_on(stop, ended))
+
+    def received(kind: str | None, found: Manifest) -> None:
+        loop.call_soon_threadsafe(receive, kind, found)
+
     while not stop.is_set():
         try:
-            await kopf.operator(
-                registry=registry(receive),
-                settings=settings(),
-                namespaces=namespaces,
-                clusterwide=not namespaces,
-                standalone=True,
-                stop_flag=stop,
-            )
+            await asyncio.to_thread(_watch_in_a_loop, received, namespaces, ended)
         except Exception:  # noqa: BLE001 - the rim: no answer of the API server may end the operator
             _log.exception("the watches ended; they are started again in %.0f s", _RESTART_SECONDS)
         if stop.is_set():
-            return
+            break
         await asyncio.sleep(_RESTART_SECONDS)
         await on_restart()
+    await stopping
+
+
+def _watch_in_a_loop(receive: Receive, namespaces: Sequence[str], ended: threading.Event) -> None:
+    asyncio.run(
+        kopf.operator(
+            registry=registry(receive),
+            settings=settings(),
+            namespaces=namespaces,
+            clusterwide=not namespaces,
+            standalone=True,
+            stop_flag=ended,
+        )
+    )
+
+
+async def _pass_on(stop: asyncio.Event, ended: threading.Event) -> None:
+    await stop.wait()
+    ended.set()

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from testkit.apiserver import ApiServer
 from testkit.served import Served, serving
+
+CRD = Path(__file__).resolve().parents[2] / "crds" / "tfmodels.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,15 @@ def versions(saved_models: Path, tmp_path: Path) -> Path:
     base = tmp_path / "versions"
     shutil.copytree(saved_models / "half_plus_two" / "1", base / "1")
     return base
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server that knows TFModels."""
+    server = ApiServer(tmp_path_factory.mktemp("apiserver"))
+    try:
+        server.kubectl("apply", "--server-side", "-f", str(CRD))
+        server.kubectl("wait", "--for=condition=Established", "crd/tfmodels.tfmodel.dev", "--timeout=30s")
+        yield server
+    finally:
+        server.stop()

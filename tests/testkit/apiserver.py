@@ -1,0 +1,98 @@
+"""A real etcd and kube-apiserver on loopback, without kubelet or controllers: for what only they decide."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TOKEN = "tests-token"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+class ApiServer:
+    """etcd and kube-apiserver with their state in a folder. `kubeconfig` names a user who may do everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._etcd_port, self.port = free_port(), free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.kubeconfig = folder / "kubeconfig"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._write_files()
+        self._start_etcd()
+        self.start()
+
+    def _write_files(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        key = self._folder / "sa.key"
+        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        (self._folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+        config: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "u", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+
+    def _run(self, name: str, *command: str) -> None:
+        program = shutil.which(command[0])
+        assert program, f"{command[0]} is not on the PATH: run the tests by make"
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen([program, *command[1:]], stdout=log, stderr=log)
+
+    def _start_etcd(self) -> None:
+        client, peer = f"http://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{free_port()}"
+        self._run(
+            "etcd",
+            *("etcd", f"--data-dir={self._folder}/etcd", "--unsafe-no-fsync"),
+            *(f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"),
+        )
+
+    def start(self) -> None:
+        """Starts the API server and waits until it is ready."""
+        self._run(
+            "apiserver",
+            *("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{self._etcd_port}", "--bind-address=127.0.0.1"),
+            *(f"--secure-port={self.port}", f"--cert-dir={self._folder}/certs", "--authorization-mode=RBAC"),
+            *(f"--service-account-key-file={self._folder}/sa.key", "--service-cluster-ip-range=10.97.0.0/16"),
+            *(f"--service-account-signing-key-file={self._folder}/sa.key", "--service-account-issuer=https://tests"),
+            *(f"--token-auth-file={self._folder}/tokens.csv", "--disable-admission-plugins=ServiceAccount"),
+        )
+        end = time.monotonic() + 60
+        while self.kubectl("get", "--raw", "/readyz", check=False).returncode != 0:
+            assert time.monotonic() < end, (self._folder / "apiserver.log").read_text()[-3000:]
+            time.sleep(0.3)
+
+    def kill(self) -> None:
+        """Kills the API server; etcd keeps the state."""
+        self._processes["apiserver"].kill()
+        self._processes["apiserver"].wait()
+
+    def stop(self) -> None:
+        """Ends both."""
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """kubectl against this server."""
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return subprocess.run(
+            ["kubectl", *args], input=stdin, capture_output=True, text=True, check=check, env=environment, timeout=60
+        )
