@@ -11,7 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import chart
 import crd
+import dashboard
 import examples
+import programs
 import reference
 import wire
 
@@ -21,7 +23,10 @@ def files() -> dict[Path, bytes]:
     return {
         **crd.files(),
         **chart.files(),
+        **dashboard.files(),
+        **dashboard.files(),
         **examples.files(),
+        **programs.files(),
         **reference.files(),
         **wire.files(),
     }

@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,13 @@ def _api() -> str:
         f"\n## {part}\n\n| field | type | default | meaning |\n|---|---|---|---|\n" + _table(fields[part])
         for part in ("spec", "status")
     ]
-    return title + "".join(parts)
+    return title + "".join(parts) + _columns(version["additionalPrinterColumns"])
+
+
+def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
+    text = "\n## Columns of `kubectl get tfm`\n\n| column | shown with | meaning |\n|---|---|---|\n"
+    rows = (f"| {one['name']} | {'`-o wide`' if one['priority'] else ''} | {one['description']} |\n" for one in columns)
+    return text + "".join(rows)
 
 
 def _table(schema: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What the operator survives: its own death in every phase, a second replica, not being there at all."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from testkit.kubectl import Namespace, run
 from testkit.tiny_models import SCRIPTS, tfmodel, training
 
+CHART = Path(__file__).resolve().parents[2] / "charts" / "tfmodel-operator"
 OPERATOR = "app.kubernetes.io/name=tfmodel-operator"
 PHASES = ("before-the-job", "Training", "Exporting", "Deploying")
 
@@ -109,4 +111,14 @@ def test_namespaced_mode_needs_no_cluster_role(operator: Namespace, namespace: N
     assert "tfmodel-operator" not in roles
     namespace.apply(SCRIPTS, tfmodel())
     namespace.wait_ready("tiny")
+    assert operator
+
+
+def test_helm_3_installs_it_too(operator: Namespace, namespace: Namespace) -> None:
+    chart = str(CHART)
+    settings = ("--set", "crds.enabled=false", "--set", f"watchNamespaces={{{namespace.name}}}")
+    where = ("--namespace", namespace.name)
+    run("helm3", "install", "third", chart, *where, *settings, "--wait", "--timeout=90s", timeout=120)
+    assert "deployed" in run("helm3", "list", *where)
+    run("helm3", "uninstall", "third", *where, "--wait", timeout=120)
     assert operator
