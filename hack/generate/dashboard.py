@@ -1,78 +1,185 @@
-"""Writes the Grafana dashboard of the chart: models on top, the operator below. Run by `make generate`."""
+"""Writes the chart's Grafana dashboard from a table of panels. Run by `make generate`.
+
+The first half is the fleet (what the operator counts and what the runtimes measure), the second the operator itself. The labels
+`namespace` and `pod` are those that the PodMonitor and ServiceMonitor give; everything else is in docs/reference/metrics.md.
+Operator figures are taken as the highest of all replicas, because a standby sees the same TFModels as the leader.
+"""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 TARGET = Path(__file__).resolve().parents[2] / "charts" / "tfmodel-operator" / "dashboards" / "tfmodel.json"
-_MODEL = 'model=~"$model"'
-_REQUESTS = f"tfmodel_runtime_requests_total{{{_MODEL}}}"
-_BUCKETS = f"tfmodel_runtime_request_duration_seconds_bucket{{{_MODEL}}}"
-_LOADS = f"tfmodel_runtime_version_load_duration_seconds_bucket{{{_MODEL}}}"
-PANELS: tuple[tuple[str, str, str, str], ...] = (
-    ("Models by phase", "short", "sum by (phase) (tfmodel_operator_models)", "{{phase}}"),
-    ("Requests", "reqps", f"sum by (model, version) (rate({_REQUESTS}[1m]))", "{{model}} {{version}}"),
-    (
-        "Requests that failed",
+Json = dict[str, Any]
+DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
+COLUMNS, WIDTH, HEIGHT = 24, 8, 8
+CHOSEN = 'namespace=~"$namespace",model=~"$model"'
+STATES = f"tfmodel_runtime_version_state{{{CHOSEN}}}"
+ANSWERING = f'tfmodel_runtime_version_state{{{CHOSEN},state="Available"}}'
+FAILED_LOADS = f"tfmodel_runtime_version_load_failures_total{{{CHOSEN}}}"
+LOAD = f"tfmodel_runtime_version_load_duration_seconds_bucket{{{CHOSEN}}}"
+LATENCY = f"tfmodel_runtime_request_duration_seconds_bucket{{{CHOSEN}}}"
+IN_FLIGHT = 'tfmodel_runtime_requests_in_flight{namespace=~"$namespace"}'
+MODEL = "{{namespace}}/{{model}} v{{version}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A graph: its series as pairs of expression and legend."""
+
+    title: str
+    text: str
+    series: tuple[tuple[str, str], ...]
+    unit: str = "short"
+    kind: Literal["timeseries", "stat"] = "timeseries"
+
+
+def _rate(metric: str, by: str, labels: str = "") -> str:
+    return f"sum by ({by}) (rate({metric}{{{labels}}}[$__rate_interval]))"
+
+
+def _quantile(quantile: float, buckets: str, by: str) -> str:
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({quantile}, sum by ({labels}) (rate({buckets}[$__rate_interval])))"
+
+
+FLEET = (
+    Panel(
+        "Models by phase",
+        "TFModels that the operator looks after.",
+        (("max by (phase) (tfmodel_operator_models)", "{{phase}}"),),
+        kind="stat",
+    ),
+    Panel(
+        "Pods that answer",
+        "Runtime pods in which a version is loaded and warmed.",
+        ((f"sum by (namespace, model, version) ({ANSWERING})", MODEL),),
+    ),
+    Panel(
+        "Versions by state",
+        "Versions as the pods see them; Failed needs a look at the TFModel's status.",
+        ((f"sum by (namespace, model, version, state) ({STATES})", MODEL + " {{state}}"),),
+    ),
+    Panel(
+        "Requests",
+        "Answered requests, REST and gRPC.",
+        ((_rate("tfmodel_runtime_requests_total", "namespace, model, version", CHOSEN), MODEL),),
         "reqps",
-        f'sum by (model, code) (rate(tfmodel_runtime_requests_total{{{_MODEL}, code!="OK"}}[1m]))',
-        "{{model}} {{code}}",
     ),
-    (
-        "Latency, median",
-        "s",
-        f"histogram_quantile(0.5, sum by (model, version, le) (rate({_BUCKETS}[1m])))",
-        "{{model}} {{version}}",
-    ),
-    (
-        "Latency, 99th percentile",
-        "s",
-        f"histogram_quantile(0.99, sum by (model, version, le) (rate({_BUCKETS}[1m])))",
-        "{{model}} {{version}}",
-    ),
-    ("Requests in flight", "short", "sum by (pod) (tfmodel_runtime_requests_in_flight)", "{{pod}}"),
-    (
-        "Versions loaded",
-        "short",
-        f'sum by (model, version) (tfmodel_runtime_version_state{{{_MODEL}, state="Available"}})',
-        "{{model}} {{version}}",
-    ),
-    (
-        "Loads that failed",
-        "short",
-        f"sum by (model) (increase(tfmodel_runtime_version_load_failures_total{{{_MODEL}}}[10m]))",
-        "{{model}}",
-    ),
-    (
-        "Time to load, 90th percentile",
-        "s",
-        f"histogram_quantile(0.9, sum by (model, le) (increase({_LOADS}[1h])))",
-        "{{model}}",
-    ),
-    ("Reconciles", "ops", "sum by (result) (rate(tfmodel_operator_reconciles_total[1m]))", "{{result}}"),
-    (
-        "Time of a reconcile, 99th percentile",
-        "s",
-        "histogram_quantile(0.99, sum by (le) (rate(tfmodel_operator_reconcile_duration_seconds_bucket[5m])))",
-        "all",
-    ),
-    ("Queue", "s", "max(tfmodel_operator_queue_age_seconds)", "age of the oldest key"),
-    (
-        "Time since a watch told of something",
-        "s",
-        "time() - max by (kind) (tfmodel_operator_last_watch_event_timestamp_seconds)",
-        "{{kind}}",
-    ),
-    ("Operators that lead", "short", "sum(tfmodel_operator_leader)", "leaders"),
-    (
-        "Requests to the API server",
+    Panel(
+        "Errors",
+        "Answered requests whose code is not OK.",
+        (
+            (
+                _rate("tfmodel_runtime_requests_total", "namespace, model, code", CHOSEN + ',code!="OK"'),
+                "{{namespace}}/{{model}} {{code}}",
+            ),
+        ),
         "reqps",
-        "sum by (verb, code) (rate(tfmodel_operator_api_requests_total[1m]))",
-        "{{verb}} {{code}}",
+    ),
+    Panel(
+        "Latency",
+        "Time from a request's arrival to its answer, of requests that succeeded.",
+        (
+            (_quantile(0.5, LATENCY, "namespace, model, version"), MODEL + " p50"),
+            (_quantile(0.99, LATENCY, "namespace, model, version"), MODEL + " p99"),
+        ),
+        "s",
+    ),
+    Panel(
+        "In flight",
+        "Requests that are being answered.",
+        ((f"sum by (namespace, pod) ({IN_FLIGHT})", "{{namespace}}/{{pod}}"),),
+    ),
+    Panel(
+        "Failed loads",
+        "Attempts to load a version that failed, in the last hour.",
+        ((f"sum by (namespace, model) (increase({FAILED_LOADS}[1h]))", "{{namespace}}/{{model}}"),),
+    ),
+    Panel(
+        "Time of a load",
+        "From the start of a load to an answering version, warm-up included: 99th percentile of the last hour.",
+        (
+            (
+                f"histogram_quantile(0.99, sum by (le, namespace, model) (increase({LOAD}[1h])))",
+                "{{namespace}}/{{model}}",
+            ),
+        ),
+        "s",
     ),
 )
-_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-_COLUMNS, _WIDTH, _HEIGHT = 3, 8, 7
+OPERATOR = (
+    Panel(
+        "Leader",
+        "1 for the replica that acts. The sum is 1, or 0 for at most 20 s.",
+        (("max by (pod) (tfmodel_operator_leader)", "{{pod}}"),),
+        kind="stat",
+    ),
+    Panel(
+        "Reconciles",
+        "By how they ended; errors are tried again.",
+        ((_rate("tfmodel_operator_reconciles_total", "result"), "{{result}}"),),
+        "ops",
+    ),
+    Panel(
+        "Time of a reconcile",
+        "One look at a TFModel and what followed from it.",
+        tuple(
+            (_quantile(share, "tfmodel_operator_reconcile_duration_seconds_bucket", ""), name)
+            for share, name in ((0.5, "p50"), (0.99, "p99"))
+        ),
+        "s",
+    ),
+    Panel(
+        "Queue",
+        "Age of the TFModel that waits longest, and how many wait.",
+        (
+            ("max(tfmodel_operator_queue_age_seconds)", "age in seconds"),
+            ("max(tfmodel_operator_queue_depth)", "waiting"),
+        ),
+    ),
+    Panel(
+        "Since the last watch event",
+        "Long is normal where nothing happens; long for a kind that changes means that a watch is blind.",
+        (("time() - max by (kind) (tfmodel_operator_last_watch_event_timestamp_seconds)", "{{kind}}"),),
+        "s",
+    ),
+    Panel(
+        "Watches started again",
+        "Times in the last hour that all watches ended and were started again.",
+        (("sum(increase(tfmodel_operator_watch_restarts_total[1h]))", "restarts"),),
+    ),
+    Panel(
+        "Requests to the API server",
+        "By verb and kind. Next to none at rest.",
+        ((_rate("tfmodel_operator_api_requests_total", "verb, kind"), "{{verb}} {{kind}}"),),
+        "reqps",
+    ),
+    Panel(
+        "Refusals of the API server",
+        "By code; 0 is no answer.",
+        (
+            (
+                _rate("tfmodel_operator_api_requests_total", "verb, kind, code", 'code!~"2.."'),
+                "{{verb}} {{kind}} {{code}}",
+            ),
+        ),
+        "reqps",
+    ),
+    Panel(
+        "Releases",
+        "Pods of each release.",
+        (
+            ("count by (version) (tfmodel_operator_build_info)", "operator {{version}}"),
+            (
+                "count by (version, tensorflow_version) (tfmodel_runtime_build_info)",
+                "runtime {{version}}, TensorFlow {{tensorflow_version}}",
+            ),
+        ),
+        kind="stat",
+    ),
+)
 
 
 def files() -> dict[Path, bytes]:
@@ -80,46 +187,73 @@ def files() -> dict[Path, bytes]:
     return {TARGET: (json.dumps(_dashboard(), indent=1) + "\n").encode()}
 
 
-def _dashboard() -> dict[str, Any]:
+def _dashboard() -> Json:
+    panels = [*_row("Fleet", FLEET, 0), *_row("Operator", OPERATOR, 1 + HEIGHT * _lines(FLEET))]
+    variables = [_datasource(), _variable("namespace", ""), _variable("model", 'namespace=~"$namespace"')]
     return {
         "uid": "tfmodel",
         "title": "TFModels",
-        "tags": ["tfmodel"],
+        "description": "Models trained and served by tfmodel-operator, and the operator itself.",
+        "tags": ["tfmodel", "tensorflow"],
         "schemaVersion": 39,
-        "refresh": "30s",
+        "editable": True,
+        "timezone": "browser",
         "time": {"from": "now-1h", "to": "now"},
-        "templating": {"list": [_datasource(), _models()]},
-        "panels": [_panel(number, *panel) for number, panel in enumerate(PANELS)],
+        "refresh": "30s",
+        "templating": {"list": variables},
+        "panels": [{"id": number, **panel} for number, panel in enumerate(panels, start=1)],
     }
 
 
-def _datasource() -> dict[str, Any]:
-    return {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+def _lines(panels: tuple[Panel, ...]) -> int:
+    return -(-len(panels) * WIDTH // COLUMNS)
 
 
-def _models() -> dict[str, Any]:
-    query = "label_values(tfmodel_runtime_version_state, model)"
+def _row(title: str, panels: tuple[Panel, ...], top: int) -> list[Json]:
+    head = {"type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": _place(0, top, COLUMNS, 1)}
+    graphs = [
+        _graph(panel, _place(number * WIDTH % COLUMNS, top + 1 + number * WIDTH // COLUMNS * HEIGHT, WIDTH, HEIGHT))
+        for number, panel in enumerate(panels)
+    ]
+    return [head, *graphs]
+
+
+def _place(x: int, y: int, w: int, h: int) -> Json:
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
+def _graph(panel: Panel, place: Json) -> Json:
     return {
-        "name": "model",
-        "label": "Model",
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.text,
+        "datasource": DATASOURCE,
+        "gridPos": place,
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "targets": [
+            {"refId": chr(ord("A") + number), "datasource": DATASOURCE, "expr": expression, "legendFormat": legend}
+            for number, (expression, legend) in enumerate(panel.series)
+        ],
+    }
+
+
+def _datasource() -> Json:
+    return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
+
+
+def _variable(label: str, among: str) -> Json:
+    query = f"label_values(tfmodel_runtime_version_state{{{among}}}, {label})"
+    return {
+        "name": label,
+        "label": label.capitalize(),
         "type": "query",
-        "datasource": _SOURCE,
-        "query": {"query": query, "refId": "models"},
+        "datasource": DATASOURCE,
+        "query": {"query": query, "refId": label},
+        "definition": query,
+        "refresh": 2,
+        "sort": 1,
         "includeAll": True,
         "multi": True,
-        "refresh": 2,
+        "allValue": ".*",
         "current": {"text": "All", "value": "$__all"},
-    }
-
-
-def _panel(number: int, title: str, unit: str, expression: str, legend: str) -> dict[str, Any]:
-    place = {"x": number % _COLUMNS * _WIDTH, "y": number // _COLUMNS * _HEIGHT, "w": _WIDTH, "h": _HEIGHT}
-    return {
-        "id": number + 1,
-        "type": "timeseries",
-        "title": title,
-        "datasource": _SOURCE,
-        "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
-        "targets": [{"refId": "A", "datasource": _SOURCE, "expr": expression, "legendFormat": legend}],
     }

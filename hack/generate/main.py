@@ -24,7 +24,6 @@ def files() -> dict[Path, bytes]:
         **crd.files(),
         **chart.files(),
         **dashboard.files(),
-        **dashboard.files(),
         **examples.files(),
         **programs.files(),
         **reference.files(),

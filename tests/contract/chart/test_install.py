@@ -140,4 +140,4 @@ def test_it_is_installed_again_over_the_crd_that_was_kept(install: Installer) ->
     assert install.server.kubectl("get", "tfm", "--namespace", "team", "-o", "name").stdout
     install("upgrade", "tfmodel", str(CHART), "--set", "crds.keep=false")
     install("uninstall", "tfmodel")
-    assert install.server.kubectl("get", "crds", "-o", "name").stdout == ""
+    install.server.kubectl("wait", "--for=delete", "crd/tfmodels.tfmodel.dev", "--timeout=30s")

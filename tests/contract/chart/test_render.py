@@ -96,6 +96,28 @@ def rules(values: Json) -> list[Json]:
     return [rule for role in roles for rule in role["rules"]]
 
 
+def test_the_operator_is_given_these_kinds_and_no_other() -> None:
+    ours = [role for role in of_kind(rendered(), "Role", "ClusterRole") if "aggregate" not in str(role["metadata"])]
+    given = {
+        (group, resource)
+        for role in ours
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert given == {
+        ("tfmodel.dev", "tfmodels"),
+        ("tfmodel.dev", "tfmodels/status"),
+        ("batch", "jobs"),
+        ("apps", "deployments"),
+        ("", "services"),
+        ("", "persistentvolumeclaims"),
+        ("", "pods"),
+        ("", "events"),
+        ("coordination.k8s.io", "leases"),
+    }
+
+
 @every_render
 def test_no_role_gives_more_than_the_operator_needs(values: Json) -> None:
     forbidden = {"*", "secrets", "pods/exec", "pods/log", "roles", "rolebindings", "serviceaccounts", "nodes"}
@@ -146,6 +168,20 @@ def test_a_digest_goes_before_a_tag() -> None:
 def test_one_replica_has_no_disruption_budget_that_would_hold_up_a_drain() -> None:
     assert of_kind(rendered(), "PodDisruptionBudget") == []
     assert the(rendered({"replicas": 2}), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
+def test_images_of_models_are_named_to_the_operator() -> None:
+    values = {"runtimeImage": {"digest": DIGEST}, "trainerImage": {"tag": "x"}, "modelImagePullPolicy": "Never"}
+    settings = parse(the(rendered(values), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"], {})
+    assert settings.runtime_image == f"tfmodel-runtime@{DIGEST}"
+    assert settings.trainer_image == "tfmodel-trainer:x"
+    assert settings.image_pull_policy == "Never"
+
+
+def test_monitors_and_dashboard_come_only_when_they_are_asked_for() -> None:
+    extra = {"PodMonitor", "ServiceMonitor", "ConfigMap"}
+    assert extra & {one["kind"] for one in rendered()} == set()
+    assert extra <= {one["kind"] for one in rendered(EVERYTHING)}
 
 
 def test_the_crd_is_the_generated_one() -> None:
