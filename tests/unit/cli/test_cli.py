@@ -1,0 +1,132 @@
+"""The command line: what it says, and a whole TFModel run without a cluster."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from testkit.tiny_models import SCRIPTS, tfmodel, training
+from tfmodel_cli.explain import story
+from tfmodel_cli.run import columns
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+def free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+def cli(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tfmodel_cli.main", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+
+
+def manifests(folder: Path, **spec: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "all.yaml").write_text(yaml.safe_dump_all([SCRIPTS, tfmodel(**spec)]))
+    return folder
+
+
+def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return cli("run", str(folder), "--once", "--rest_api_port", free_port(), "--port", free_port(), *args)
+
+
+def test_a_whole_tfmodel_runs_without_a_cluster(tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_text('{"instances": [1, 2]}')
+    done = run(manifests(tmp_path / "m"), "--request", str(tmp_path / "request.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"predictions": [2.0,4.0]' in done.stdout
+    assert "not used without a cluster: training.resources, serving.resources" in done.stdout.replace(
+        "training.backoffLimit, ", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"training": training("raises.py")}, "UserCodeError: the training ended with exit code 1"),
+        ({"training": training("none.py")}, "ConfigMap scripts has no key none.py"),
+        ({"training": {**training(), "suspend": True}}, "training.suspend is true"),
+        ({"training": {"image": "mine:1"}}, "without script or command"),
+        ({"source": {"uri": "pvc://a/b"}}, "--input source=PATH"),
+        ({"training": {**training(), "runnId": "1"}}, "spec.training.runnId"),
+        ({"serving": {"replicas": -1}}, "spec.serving.replicas"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path, spec: dict[str, Any], told: str) -> None:
+    done = run(manifests(tmp_path / "m", **spec))
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "tfmodel_cli" not in done.stderr
+
+
+def test_a_threshold_that_is_not_met_ends_it_with_reason_and_hint(tmp_path: Path) -> None:
+    spec = {"training": training(params={"accuracy": "0.5"}), "validation": {"thresholds": {"accuracy": ">=0.9"}}}
+    done = run(manifests(tmp_path / "m", **spec))
+    assert done.returncode == 1
+    assert "error: ThresholdNotMet: accuracy is 0.5, which is not >=0.9" in done.stderr
+    assert "hint: " in done.stderr
+
+
+def test_a_model_that_exists_is_served_from_a_path(saved_models: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(saved_models / "half_plus_two" / "1", tmp_path / "model")
+    (tmp_path / "request.json").write_text('{"instances": [2]}')
+    folder = manifests(tmp_path / "m", source={"uri": "pvc://a/b"})
+    done = run(folder, "--input", f"source={source}", "--request", str(tmp_path / "request.json"))
+    assert done.returncode == 0, done.stderr
+    assert '"predictions": [3.0]' in done.stdout
+
+
+def test_inspect_shows_signatures_and_a_request_that_fits(saved_models: Path) -> None:
+    done = cli("inspect", str(saved_models / "flowers" / "1"))
+    assert "SepalLength" in done.stdout
+    assert '"instances": [{"PetalLength": 0.0' in done.stdout
+    assert "there is no saved_model.pb" in cli("inspect", str(saved_models)).stderr
+
+
+def test_plan_shows_the_objects() -> None:
+    kinds = [one["kind"] for one in yaml.safe_load_all(cli("plan", str(EXAMPLES / "iris")).stdout)]
+    assert kinds == ["PersistentVolumeClaim", "Job", "Deployment", "Service"]
+
+
+@pytest.mark.parametrize("name", ["iris", "digits"])
+def test_the_examples_are_valid(name: str) -> None:
+    assert cli("plan", str(EXAMPLES / name)).returncode == 0
+
+
+def test_serve_hands_its_flags_on() -> None:
+    done = cli("serve", "--model_base_path=/none", "--enable_batching")
+    assert done.returncode == 2
+    assert "--enable_batching is a flag of TensorFlow Serving that this server does not honour yet" in done.stderr
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    program = (
+        "import sys, tfmodel_cli.main; "
+        "sys.exit(any(name in sys.modules for name in ('numpy', 'kubernetes', 'grpc', 'tensorflow', 'fastapi')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_story_of_a_failure() -> None:
+    failure = {"reason": "OOMKilled", "message": "killed", "hint": "more memory", "logTail": ["last line"]}
+    condition = {"type": "Ready", "status": "False", "reason": "OOMKilled", "message": "killed"}
+    status = {"phase": "Failed", "conditions": [condition], "training": {"lastFailure": failure}}
+    text = story({"metadata": {"namespace": "lab", "name": "iris"}, "status": status})
+    assert "TFModel lab/iris: Failed" in text
+    assert "hint: more memory" in text
+    assert "| last line" in text
+
+
+def test_outputs_with_one_value_a_row_are_lined_up() -> None:
+    answer = json.loads('{"predictions": [{"id": 0, "p": [1]}, {"id": 2, "p": [2]}]}')
+    assert columns(answer) == ["id: 0 2"]
+    assert columns({"predictions": [1.0]}) == []

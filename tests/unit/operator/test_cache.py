@@ -1,0 +1,64 @@
+"""What was seen last: never older than what is known."""
+
+from typing import Any
+
+from tfmodel_operator.cache import Cache
+from tfmodel_operator.values import Key
+
+KEY = Key("lab", "iris")
+
+
+def a_job(version: int, uid: str = "u", owner: str = "o", **more: Any) -> dict[str, Any]:
+    metadata = {
+        "namespace": "lab",
+        "name": "iris-1",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": {"tfmodel.dev/model": "iris"},
+        "ownerReferences": [{"uid": owner}],
+        "managedFields": ["long"],
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, **more}
+
+
+def test_an_event_that_lags_behind_does_not_undo_what_a_write_returned() -> None:
+    cache = Cache()
+    cache.put(a_job(9, status="new"))
+    cache.put(a_job(5, status="old"))
+    assert (cache.get("Job", "lab", "iris-1") or {})["status"] == "new"
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    cache = Cache()
+    cache.put(a_job(9, status="old"))
+    cache.put(a_job(10, status="new"))
+    assert (cache.get("Job", "lab", "iris-1") or {})["status"] == "new"
+
+
+def test_a_delete_of_the_one_before_leaves_its_successor() -> None:
+    cache = Cache()
+    cache.put(a_job(9, uid="second"))
+    cache.drop(a_job(8, uid="first"))
+    assert cache.get("Job", "lab", "iris-1") is not None
+    cache.drop(a_job(10, uid="second"))
+    assert cache.get("Job", "lab", "iris-1") is None
+
+
+def test_what_is_not_in_a_full_list_is_forgotten() -> None:
+    cache = Cache()
+    cache.put(a_job(9))
+    cache.replace_all("Job", [])
+    assert cache.get("Job", "lab", "iris-1") is None
+
+
+def test_children_of_an_earlier_tfmodel_of_the_same_name_are_not_ours() -> None:
+    cache = Cache()
+    cache.put(a_job(9, owner="earlier"))
+    assert cache.owned("Job", KEY, "now") == ()
+    assert len(cache.of_model("Job", KEY)) == 1
+
+
+def test_what_is_never_read_is_not_kept() -> None:
+    cache = Cache()
+    cache.put(a_job(9))
+    assert "managedFields" not in (cache.get("Job", "lab", "iris-1") or {})["metadata"]
