@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -49,7 +50,7 @@ class Rule:
 
 
 class ApiValue(BaseModel):
-    """A part of the resource: camelCase on the wire, immutable, unknown fields refused."""
+    """A part of the resource: camelCase on the wire, immutable; unknown fields and "3" for 3 are refused, as by the API server."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -57,6 +58,7 @@ class ApiValue(BaseModel):
         validate_by_alias=True,
         extra="forbid",
         frozen=True,
+        strict=True,
         use_attribute_docstrings=True,
     )
 
@@ -110,6 +112,18 @@ OpenObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kube
 def map_list(*keys: str) -> dict[str, Any]:
     """Schema extension of a list that server-side apply merges by `keys`."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+def once(*keys: str) -> AfterValidator:
+    """The offline form of a list of type `map` (by wire names of its keys) or, without keys, of type `set`."""
+
+    def check(found: list[Any]) -> list[Any]:
+        named = [tuple(getattr(one, _python_name(one, key)) for key in keys) if keys else one for one in found]
+        if len(set(named)) < len(named):
+            raise ValueError(f"duplicate value: each {' and '.join(keys) or 'entry'} may be there once")
+        return found
+
+    return AfterValidator(check)
 
 
 DEFAULTED: dict[str, Any] = {"default": {}}

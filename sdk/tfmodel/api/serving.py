@@ -17,6 +17,7 @@ from tfmodel.api.schema import (
     StringMap,
     Version,
     exactly_one,
+    once,
 )
 
 
@@ -47,6 +48,7 @@ class VolumeClaim(ApiValue):
         Annotated[
             list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]],
             Field(min_length=1, max_length=4, json_schema_extra={"x-kubernetes-list-type": "set"}),
+            once(),
         ]
         | None
     ) = None
@@ -123,7 +125,9 @@ class Specific(ApiValue):
     """Named versions."""
 
     versions: Annotated[
-        list[Version], Field(min_length=1, max_length=100, json_schema_extra={"x-kubernetes-list-type": "set"})
+        list[Version],
+        Field(min_length=1, max_length=100, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        once(),
     ]
     """The versions."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tfmodel.api.kubernetes import EnvFromSource, EnvVar, Placement, ResourceRequirements
-from tfmodel.api.schema import ATOMIC, DNS_LABEL, ApiValue, Key, Name, Rule, exactly_one, map_list
+from tfmodel.api.schema import ATOMIC, DNS_LABEL, ApiValue, Key, Name, Rule, exactly_one, map_list, once
 
 RESERVED_MOUNTS = ("/tfmodel", "/etc/tfmodel", "/store", "/source", "/tmp", "/dev", "/proc", "/sys")  # noqa: S108
 RunId = Annotated[str, Field(min_length=1, max_length=14, pattern=DNS_LABEL)]
@@ -93,7 +93,7 @@ class Training(Placement):
     """Entry point of the container, instead of script. Default: the image's own."""
     args: Annotated[list[Argument], Field(max_length=256, json_schema_extra=ATOMIC)] | None = None
     """Arguments for the script, the command or the image's entry point."""
-    env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=map_list("name"))] | None = None
+    env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=map_list("name")), once("name")] | None = None
     """Environment variables of the training container."""
     env_from: Annotated[list[EnvFromSource], Field(max_length=32, json_schema_extra=ATOMIC)] | None = None
     """ConfigMaps and Secrets whose keys become environment variables of the training container."""
@@ -109,7 +109,7 @@ class Training(Placement):
     ) = None
     """Hyperparameters, as text: each is in the environment as TFMODEL_PARAM_<NAME> (learningRate: LEARNING_RATE), all
     are in /etc/tfmodel/params.json."""
-    inputs: Annotated[list[Input], Field(max_length=16, json_schema_extra=map_list("name"))] | None = None
+    inputs: Annotated[list[Input], Field(max_length=16, json_schema_extra=map_list("name")), once("name")] | None = None
     """Data sets, mounted read-only."""
     resources: ResourceRequirements | None = None
     """What the training container asks for and may use at the most."""
