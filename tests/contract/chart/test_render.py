@@ -1,6 +1,7 @@
 """What the chart renders, by both Helms: complete, restricted, with no right that the operator does not use."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from testkit.apiserver import ApiServer
 from testkit.chart import CHART, NAMESPACE, REPOSITORY, Json, helm, of_kind, rendered, the
 from testkit.world import a_deployment, a_tfmodel
+from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.settings import parse
 
 HELMS = ("helm", "helm3")
@@ -213,6 +215,14 @@ def test_the_service_monitor_finds_the_service_and_the_service_the_pods() -> Non
     assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
     assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
     assert not service["spec"]["selector"].items() <= the(objects, "Pod")["metadata"]["labels"].items()
+
+
+def test_the_chart_has_the_projects_version_and_an_example_that_is_valid() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert chart["version"] == chart["appVersion"] == project["version"]
+    (example,) = yaml.safe_load(chart["annotations"]["artifacthub.io/crdsExamples"])
+    assert TFModel.model_validate(example).name == "iris"
 
 
 def test_each_template_is_named_after_what_it_makes() -> None:
