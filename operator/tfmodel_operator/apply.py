@@ -15,7 +15,7 @@ from datetime import datetime
 from tfmodel.api.status import TFModelStatus
 from tfmodel.api.v1alpha1 import API_VERSION, KIND
 from tfmodel_operator.cache import Cache
-from tfmodel_operator.kube import ApiError, Kube, UnreachableError, key_of
+from tfmodel_operator.kube import ApiError, ConflictError, Kube, UnavailableError, key_of
 from tfmodel_operator.read import at
 from tfmodel_operator.values import Apply, ApplyError, Event, Key, Manifest, ObjectKey, Plan
 
@@ -43,7 +43,7 @@ class Applier:
 
         Raises:
             NotLeadingError: another replica leads.
-            UnreachableError: the API server gives no answer.
+            UnavailableError, ConflictError: the API server cannot answer now, or something was changed meanwhile; try again.
         """
         results = [await self._apply_one(one) for one in made.apply]
         return tuple(error for error in results if error is not None)
@@ -57,7 +57,7 @@ class Applier:
         self._check_lead()
         try:
             found = await self._kube.apply(one.manifest, manager=one.manager)
-        except UnreachableError:
+        except (UnavailableError, ConflictError):
             raise
         except ApiError as error:
             return ApplyError(key, error.status, error.reason, error.message)

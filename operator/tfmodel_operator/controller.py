@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
+from itertools import chain
 
 from tfmodel.api.v1alpha1 import API_VERSION, KIND
 from tfmodel_operator.apply import NotLeadingError
 from tfmodel_operator.cache import Cache
-from tfmodel_operator.kube import ApiError, Kube
+from tfmodel_operator.kube import ApiError, Kube, UnavailableError
 from tfmodel_operator.metrics import Metrics
 from tfmodel_operator.read import at, label_of, name_of
 from tfmodel_operator.reconcile import Reconciler
@@ -20,6 +21,7 @@ _WORKERS = 4
 _HEARTBEAT_SECONDS = 1.0
 _STALE_HEARTBEAT_SECONDS = 30.0
 _LIST_RETRY_SECONDS = 2.0
+_LONGEST_RECONCILE_SECONDS = 120.0
 
 
 class Controller:
@@ -41,6 +43,8 @@ class Controller:
         self._metrics = metrics
         self._namespaces = namespaces
         self._beat = time.monotonic()
+        self._syncing = asyncio.Lock()
+        self._is_working = False
         self.is_synced = False
 
     def receive(self, kind_of_event: str | None, found: Manifest) -> None:
@@ -62,7 +66,8 @@ class Controller:
         """Lists everything, so that nothing that a watch missed is missed; retries until it succeeds."""
         while True:
             try:
-                await self._list_all()
+                async with self._syncing:
+                    await self._list_all()
             except ApiError as error:
                 _log.warning("cannot list: %s", error)
                 await asyncio.sleep(_LIST_RETRY_SECONDS)
@@ -78,10 +83,10 @@ class Controller:
             await self._list(f"{group}/{version}" if group else version, kind, CHILD_SELECTOR)
 
     async def _list(self, api_version: str, kind: str, labels: str) -> None:
-        found: list[Manifest] = []
-        for namespace in self._namespaces or ("",):
-            found.extend(await self._kube.list(api_version, kind, namespace, labels=labels))
-        self._cache.replace_all(kind, found)
+        namespaces = self._namespaces or ("",)
+        listings = [await self._kube.list(api_version, kind, namespace, labels=labels) for namespace in namespaces]
+        found = chain.from_iterable(listing.items for listing in listings)
+        self._cache.replace_all(kind, found, as_of=min(listing.as_of for listing in listings))
 
     async def resync(self, every_seconds: float) -> None:
         """Lists everything now and then."""
@@ -94,14 +99,18 @@ class Controller:
         while True:
             self._beat = time.monotonic()
             self._metrics.queue_depth.set(self._queue.depth())
-            self._metrics.queue_age.set(self._queue.age_seconds())
+            self._metrics.queue_age.set(self._queue.age_seconds() if self._is_working else 0.0)
             phases = (str(at(found, "status", "phase") or "Unknown") for found in self._cache.all(KIND))
             self._metrics.count_models(phases)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def work(self) -> None:
         """Works keys off until cancelled."""
-        await asyncio.gather(*(self._worker() for _ in range(_WORKERS)))
+        self._is_working = True
+        try:
+            await asyncio.gather(*(self._worker() for _ in range(_WORKERS)))
+        finally:
+            self._is_working = False
 
     async def _worker(self) -> None:
         while True:
@@ -115,15 +124,20 @@ class Controller:
         begun = time.monotonic()
         result = "error"
         try:
-            again = await self._reconciler.reconcile(key)
+            async with asyncio.timeout(_LONGEST_RECONCILE_SECONDS):
+                again = await self._reconciler.reconcile(key)
             self._queue.forget(key)
             if again is not None:
                 self._queue.add(key, again.total_seconds())
             result = "success"
         except NotLeadingError:
             result = "not_leading"
-        except ApiError as error:
+            self._queue.add_failed(key)
+        except UnavailableError as error:
             _log.warning("%s: %s", key, error)
+            self._queue.add_failed(key, at_least_seconds=error.retry_after_seconds)
+        except (ApiError, TimeoutError) as error:
+            _log.warning("%s: %s", key, error or "took too long")
             self._queue.add_failed(key)
         except Exception:  # noqa: BLE001 - the rim: one TFModel must not stop the others
             _log.exception("%s: the reconcile failed in a way that was not foreseen", key)

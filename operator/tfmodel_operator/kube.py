@@ -32,7 +32,7 @@ _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 _TOKEN_LIFE_SECONDS = 60.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
-_NOT_FOUND, _CONFLICT = 404, 409
+_LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ class Connection:
     tls: ssl.SSLContext | None
     token: str | None = None
     token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects of a kind as they were at one resourceVersion."""
+
+    items: tuple[Manifest, ...]
+    as_of: int
 
 
 class ApiError(Exception):
@@ -63,8 +71,26 @@ class ConflictError(ApiError):
     """The object was changed by someone else, or exists already."""
 
 
-class UnreachableError(ApiError):
+class UnavailableError(ApiError):
+    """The API server cannot answer now, whatever is asked: nothing is wrong with the object."""
+
+    retry_after_seconds: float = 0.0
+    """How long the API server asks to be left alone."""
+
+
+class UnreachableError(UnavailableError):
     """The API server gave no answer."""
+
+
+_ERRORS: Mapping[int, type[ApiError]] = {
+    401: UnavailableError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: UnavailableError,
+    502: UnavailableError,
+    503: UnavailableError,
+    504: UnavailableError,
+}
 
 
 class Kube:
@@ -98,13 +124,14 @@ class Kube:
 
     async def list(
         self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
-    ) -> tuple[Manifest, ...]:
+    ) -> Listing:
         """Objects of a kind, of all namespaces if none is named."""
         key = ObjectKey(api_version, kind, namespace, "")
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         params = {name: value for name, value in selectors.items() if value}
         found = await self._call("list", key, "GET", _path(key), params=params)
-        return tuple({"apiVersion": api_version, "kind": kind, **item} for item in found.get("items") or ())
+        items = tuple({"apiVersion": api_version, "kind": kind, **item} for item in found.get("items") or ())
+        return Listing(items, int(at(found, "metadata", "resourceVersion") or 0))
 
     async def apply(self, manifest: Manifest, *, manager: str = FIELD_MANAGER) -> Manifest:
         """Server-side apply, forced: the object as it is then."""
@@ -152,14 +179,14 @@ class Kube:
     ) -> Manifest:
         assert self._session is not None, "use Kube as a context manager"  # noqa: S101
         content_type = _APPLY if method == "PATCH" else _JSON
-        headers = {"Content-Type": content_type, "Accept": _JSON, **self._authorization()}
         data = None if body is None else json.dumps(body)
         url = self._connection.server.rstrip("/") + path
         try:
+            headers = {"Content-Type": content_type, "Accept": _JSON, **self._authorization()}
             async with self._session.request(method, url, params=params, data=data, headers=headers) as answer:
                 self._metrics.api_requests.labels(verb, key.kind, str(answer.status)).inc()
                 return await _content(answer)
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except (OSError, aiohttp.ClientError) as error:
             self._metrics.api_requests.labels(verb, key.kind, "0").inc()
             raise UnreachableError(0, "Unreachable", str(error) or type(error).__name__) from error
 
@@ -195,7 +222,12 @@ async def _content(answer: aiohttp.ClientResponse) -> Manifest:
         found = {"message": text[:512]}
     if answer.ok:
         return dict(found)
-    kinds = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}
-    raise kinds.get(answer.status, ApiError)(
-        answer.status, str(found.get("reason") or answer.reason), str(found.get("message") or "")
-    )
+    reason, message = str(found.get("reason") or answer.reason), str(found.get("message") or "")
+    error = _ERRORS.get(answer.status, ApiError)(answer.status, reason, message)
+    if isinstance(error, UnavailableError):
+        error.retry_after_seconds = _retry_after(answer.headers.get("Retry-After", ""))
+    raise error
+
+
+def _retry_after(told: str) -> float:
+    return min(float(told), _LONGEST_RETRY_AFTER_SECONDS) if told.isdecimal() else 0.0

@@ -21,6 +21,7 @@ _API_VERSION = "coordination.k8s.io/v1"
 LIFE_SECONDS = 15
 RENEWAL_LIMIT_SECONDS = 10
 RETRY_SECONDS = 2.0
+_LONGEST_TRY_SECONDS = RENEWAL_LIMIT_SECONDS / 2
 
 
 class Lease:
@@ -44,19 +45,33 @@ class Lease:
     async def run(self) -> None:
         """Takes part until the lead is lost, or cancelled."""
         while True:
-            begun = self._clock()
-            try:
-                if await self._try():
-                    self._renewed_at = begun
-                    if not self.acquired.is_set():
-                        _log.info("%s leads", self._identity)
-                    self.acquired.set()
-            except ApiError as error:
-                _log.warning("the Lease could not be asked for: %s", error)
+            await self._turn()
             if self.acquired.is_set() and not self.held():
                 _log.error("%s lost the lead", self._identity)
                 return
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._wait())
+
+    async def _turn(self) -> None:
+        begun = self._clock()
+        try:
+            async with asyncio.timeout(_LONGEST_TRY_SECONDS):
+                is_ours = await self._try()
+        except (ApiError, TimeoutError) as error:
+            _log.warning("the Lease could not be asked for: %s", error or "no answer in time")
+            return
+        if not is_ours:
+            return
+        self._renewed_at = begun
+        if not self.acquired.is_set():
+            _log.info("%s leads", self._identity)
+            self.acquired.set()
+
+    def _wait(self) -> float:
+        """Until the next try: no longer than what is left of another's life."""
+        if self._seen is None or self.held():
+            return RETRY_SECONDS
+        left = LIFE_SECONDS - (self._clock() - self._seen[1])
+        return left if 0 < left < RETRY_SECONDS else RETRY_SECONDS
 
     async def release(self) -> None:
         """Gives the lead up, so that another replica need not wait."""

@@ -10,10 +10,10 @@ import signal
 import sys
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import kopf
@@ -76,7 +76,6 @@ async def run(settings: Settings) -> int:
         try:
             return await _run_parts(settings, controller, lease, metrics, stop)
         finally:
-            await lease.release()
             await runner.cleanup()
 
 
@@ -87,23 +86,22 @@ async def _run_parts(
         metrics.watch_restarts.inc()
         await controller.sync()
 
-    beating = asyncio.create_task(controller.beat())
-    stopping = asyncio.create_task(stop.wait())
-    syncing = asyncio.create_task(controller.sync())
-    await asyncio.wait((syncing, stopping), return_when=asyncio.FIRST_COMPLETED)
-    watching = asyncio.create_task(watch.watch(controller.receive, settings.namespace, on_restart=restarted, stop=stop))
-    resyncing = asyncio.create_task(controller.resync(settings.resync_seconds))
-    leading = asyncio.create_task(_lead(settings, controller, lease, metrics))
-    await asyncio.wait((stopping, leading), return_when=asyncio.FIRST_COMPLETED)
-    is_lost = leading.done()
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    beating = asyncio.create_task(controller.beat(), name="heartbeat")
+    syncing = asyncio.create_task(controller.sync(), name="first list")
+    await _first_end(stopping, beating, syncing)
+    watching = asyncio.create_task(
+        watch.watch(controller.receive, settings.namespace, on_restart=restarted, stop=stop), name="watches"
+    )
+    resyncing = asyncio.create_task(controller.resync(settings.resync_seconds), name="resync")
+    leading = asyncio.create_task(_lead(settings, controller, lease, metrics), name="lead")
+    is_asked = await _first_end(stopping, beating, watching, resyncing, leading) is stopping
     stop.set()
-    for task in (leading, beating, syncing, resyncing):
-        task.cancel()
-    await asyncio.gather(leading, beating, syncing, resyncing, return_exceptions=True)
-    with suppress(asyncio.CancelledError):
-        await watching
+    await _end(beating, syncing, resyncing, leading)
+    await lease.release()
+    await asyncio.wait((watching,))
     _log.info("stopped")
-    return 1 if is_lost else 0
+    return 0 if is_asked else 1
 
 
 async def _lead(settings: Settings, controller: Controller, lease: Lease, metrics: Metrics) -> None:
@@ -112,19 +110,36 @@ async def _lead(settings: Settings, controller: Controller, lease: Lease, metric
         metrics.leader.set(1)
         await controller.work()
         return
-    electing = asyncio.create_task(lease.run())
-    working: asyncio.Task[None] | None = None
+    electing = asyncio.create_task(lease.run(), name="election")
+    working = asyncio.create_task(_work_when_leading(controller, lease, metrics), name="workers")
     try:
-        await lease.acquired.wait()
-        metrics.leader.set(1)
-        await controller.sync()
-        working = asyncio.create_task(controller.work())
-        await electing
+        await _first_end(electing, working)
     finally:
         metrics.leader.set(0)
-        electing.cancel()
-        if working is not None:
-            working.cancel()
+        await _end(electing, working)
+
+
+async def _work_when_leading(controller: Controller, lease: Lease, metrics: Metrics) -> None:
+    await lease.acquired.wait()
+    metrics.leader.set(1)
+    await controller.sync()
+    await controller.work()
+
+
+async def _first_end(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """Waits for the first task that ends, and says why if it was not meant to."""
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.critical("%s ended in a way that was not foreseen", task.get_name(), exc_info=error)
+    return next(task for task in tasks if task in ended)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stop_on_signals() -> asyncio.Event:

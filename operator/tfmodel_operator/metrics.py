@@ -23,7 +23,9 @@ class Metrics:
         )
         self.queue_depth = Gauge("tfmodel_operator_queue_depth", "Keys that wait for a reconcile.", registry=registry)
         self.queue_age = Gauge(
-            "tfmodel_operator_queue_age_seconds", "Age of the key that waits longest.", registry=registry
+            "tfmodel_operator_queue_age_seconds",
+            "Age of the key that waits longest; 0 for a standby.",
+            registry=registry,
         )
         self.last_event = Gauge(
             "tfmodel_operator_last_watch_event_timestamp_seconds",

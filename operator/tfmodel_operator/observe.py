@@ -54,7 +54,7 @@ class Observer:
             found = await self._kube.list("v1", "Event", namespace, fields=fields)
         except ApiError:
             return ()
-        newest_first = sorted(found, key=_when, reverse=True)[:_MOST_EVENTS]
+        newest_first = sorted(found.items, key=_when, reverse=True)[:_MOST_EVENTS]
         return tuple(f"{event.get('reason')}: {event.get('message')}" for event in newest_first)
 
 

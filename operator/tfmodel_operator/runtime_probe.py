@@ -36,10 +36,24 @@ class RuntimeProbe:
         url = f"http://{host}:{_REST_PORT}/v1/models/{model}"
         try:
             async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as answer:
-                text = await answer.content.read(_MOST_BYTES)
+                text = await _bounded(answer.content)
                 return _versions(json.loads(text)) if answer.ok else None
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
             return None
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """The body, however many packets it comes in.
+
+    Raises:
+        ValueError: it is too long to be an answer.
+    """
+    found = b""
+    async for part in content.iter_chunked(_MOST_BYTES):
+        found += part
+        if len(found) > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
+    return found
 
 
 def _versions(answer: Any) -> tuple[ServedVersion, ...]:

@@ -121,10 +121,10 @@ async def watch(
         try:
             await asyncio.to_thread(_watch_in_a_loop, received, namespaces, ended)
         except Exception:  # noqa: BLE001 - the rim: no answer of the API server may end the operator
-            _log.exception("the watches ended; they are started again in %.0f s", _RESTART_SECONDS)
+            _log.exception("the watches ended; they are started again in about %.0f s", _RESTART_SECONDS)
         if stop.is_set():
             break
-        await asyncio.sleep(_RESTART_SECONDS)
+        await asyncio.sleep(_RESTART_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         await on_restart()
     await stopping
 

@@ -36,12 +36,13 @@ class WorkQueue:
         heapq.heappush(self._heap, (due, str(key), key))
         self._changed.set()
 
-    def add_failed(self, key: Key) -> None:
+    def add_failed(self, key: Key, *, at_least_seconds: float = 0.0) -> None:
         """Has the key worked on again after a wait that grows with its failures."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         wait = min(_FIRST_BACKOFF_SECONDS * 2**failures, _LONGEST_BACKOFF_SECONDS)
-        self.add(key, wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
+        wait *= random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        self.add(key, max(wait, at_least_seconds))
 
     def forget(self, key: Key) -> None:
         """The key succeeded: its next failure is its first."""

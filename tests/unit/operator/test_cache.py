@@ -47,7 +47,7 @@ def test_a_delete_of_the_one_before_leaves_its_successor() -> None:
 def test_what_is_not_in_a_full_list_is_forgotten() -> None:
     cache = Cache()
     cache.put(a_job(9))
-    cache.replace_all("Job", [])
+    cache.replace_all("Job", [], as_of=9)
     assert cache.get("Job", "lab", "iris-1") is None
 
 
@@ -62,3 +62,34 @@ def test_what_is_never_read_is_not_kept() -> None:
     cache = Cache()
     cache.put(a_job(9))
     assert "managedFields" not in (cache.get("Job", "lab", "iris-1") or {})["metadata"]
+
+
+def test_what_was_made_while_a_list_was_on_its_way_is_kept() -> None:
+    cache = Cache()
+    cache.put(a_job(12))
+    cache.replace_all("Job", [], as_of=10)
+    assert cache.get("Job", "lab", "iris-1") is not None
+
+
+def test_what_was_deleted_while_a_list_was_on_its_way_does_not_come_back() -> None:
+    cache = Cache()
+    cache.put(a_job(5))
+    cache.drop(a_job(13))
+    cache.replace_all("Job", [a_job(5)], as_of=10)
+    assert cache.get("Job", "lab", "iris-1") is None
+
+
+def test_a_late_answer_to_a_write_does_not_bring_back_what_was_deleted() -> None:
+    cache = Cache()
+    cache.drop(a_job(13))
+    cache.put(a_job(12))
+    assert cache.get("Job", "lab", "iris-1") is None
+    cache.put(a_job(14, uid="successor"))
+    assert cache.get("Job", "lab", "iris-1") is not None
+
+
+def test_ends_that_a_list_confirms_are_forgotten() -> None:
+    cache = Cache()
+    cache.drop(a_job(13))
+    cache.replace_all("Job", [], as_of=13)
+    assert cache._deleted == {"Job": {}}
