@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfmodel_operator.kube import ApiError, ConflictError, NotFoundError, key_of
+from tfmodel_operator.kube import ApiError, ConflictError, Listing, NotFoundError, key_of
 from tfmodel_operator.values import ObjectKey
 
 Json = dict[str, Any]
@@ -23,6 +23,10 @@ class FakeKube:
     async def get(self, key: ObjectKey) -> Json | None:
         self._refuse(key.kind)
         return self.objects.get((key.kind, key.name))
+
+    async def list(self, _api_version: str, kind: str, _namespace: str = "", **_: str) -> Listing:
+        self._refuse(kind)
+        return Listing(tuple(found for (of, _), found in self.objects.items() if of == kind), self._version)
 
     async def apply(self, manifest: Mapping[str, Any], *, manager: str = "") -> Json:
         return self._store(f"apply {manifest['kind']}", manifest)

@@ -1,5 +1,7 @@
 """Who leads, by clocks that the test moves."""
 
+import asyncio
+
 import pytest
 
 from testkit.kube import FakeKube
@@ -100,3 +102,47 @@ async def test_of_two_that_see_it_free_one_wins(kube: FakeKube) -> None:
 
     kube.get = stale  # type: ignore[method-assign,assignment]
     assert not await turn(one, clock)
+
+
+async def test_a_standby_looks_again_when_the_life_ends_and_not_after(kube: FakeKube) -> None:
+    clock = Clock(0)
+    one, two = contender(kube, "one", clock), contender(kube, "two", clock)
+    await one._turn()
+    await two._turn()
+    assert (one._wait(), two._wait()) == (2.0, 2.0)
+    clock.now = LIFE_SECONDS - 0.5
+    assert two._wait() == pytest.approx(0.5)
+    clock.now = LIFE_SECONDS
+    await two._turn()
+    assert two.held()
+    assert two._wait() == 2.0
+
+
+async def test_an_api_server_that_hangs_costs_no_more_than_one_try(
+    kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("tfmodel_operator.lease._LONGEST_TRY_SECONDS", 0.01)
+    clock = Clock(0)
+    one = contender(kube, "one", clock)
+    await one._turn()
+    kube.get = hang  # type: ignore[method-assign,assignment]
+    await one._turn()
+    assert one.held()
+    clock.now = RENEWAL_LIMIT_SECONDS
+    await one._turn()
+    assert not one.held()
+
+
+async def test_a_leader_that_lost_the_lead_stops_taking_part(kube: FakeKube, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfmodel_operator.lease.RETRY_SECONDS", 0.0)
+    clock = Clock(0)
+    one = contender(kube, "one", clock)
+    running = asyncio.create_task(one.run())
+    await asyncio.wait_for(one.acquired.wait(), 5)
+    kube.refusals["Lease"] = UnreachableError(0, "Unreachable", "no answer")
+    clock.now = RENEWAL_LIMIT_SECONDS
+    await asyncio.wait_for(running, 5)
+    assert not one.held()
