@@ -5,12 +5,14 @@ bounded size; more requests than `most_waiting` are refused at once, since a que
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import OverloadedError, RuntimeFault, SignatureNotFoundError, TimedOutError
@@ -84,14 +86,15 @@ class Predictor:
     async def _run(
         self, call: Call, handle: Handle, signature: Signature, decode: Decode, encode: "Encode[Answer]"
     ) -> Answer:
+        deadline = None if call.timeout_seconds is None else time.monotonic() + call.timeout_seconds
         ask = decode(signature)
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads, handle.model.run, signature, ask.feeds, ask.fetches)
+        work = self._threads.submit(_run_until, deadline, handle.model, signature, ask)
+        running = asyncio.wrap_future(work)
         try:
             outputs = await asyncio.wait_for(asyncio.shield(running), call.timeout_seconds)
         except (TimeoutError, asyncio.CancelledError) as gone:
-            if not running.cancel():
-                await asyncio.wait([running])
+            if not work.cancel():
+                await _end_of(running)
             if isinstance(gone, TimeoutError):
                 raise TimedOutError("Timed out waiting for notification") from gone
             raise
@@ -114,6 +117,23 @@ class Predictor:
     def close(self) -> None:
         """Ends the threads once they are idle."""
         self._threads.shutdown(wait=True)
+
+
+def _run_until(deadline: float | None, model: SavedModel, signature: Signature, ask: Ask) -> dict[str, Array]:
+    """Runs in a thread; a request that waited for one has less time left for the model."""
+    left = None if deadline is None else deadline - time.monotonic()
+    return model.run(signature, ask.feeds, ask.fetches, timeout_seconds=left)
+
+
+async def _end_of(running: "asyncio.Future[dict[str, Array]]") -> None:
+    """Waits for a run whose outcome nobody wants any more, however often the waiting is cancelled.
+
+    A thread cannot be interrupted, and the version that it runs must be held for as long as it does.
+    """
+    while not running.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([running])
+    running.exception()
 
 
 def _signature(handle: Handle, name: str) -> Signature:

@@ -1,7 +1,6 @@
 """One table: which status codes a cause has in gRPC and over HTTP.
 
-The mapping of canonical codes to HTTP is TensorFlow Serving's (http_server.cc). Two causes differ between the protocols, as
-they do there.
+The mapping of canonical codes to HTTP is TensorFlow Serving's (http_server.cc).
 """
 
 from enum import IntEnum

@@ -115,6 +115,34 @@ def graph_with_table(folder: Path) -> None:
         )
 
 
+def slow_and_rare(folder: Path) -> None:
+    """A loop as long as it is told to be, and types that few models have."""
+    import tensorflow as tf
+
+    class Rare(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int64, name="steps")])
+        def loop(self, steps):
+            done, matrix = tf.constant(0, tf.int64), tf.eye(50)
+            more = lambda done, _: done < steps  # noqa: E731
+            return {
+                "done": tf.while_loop(more, lambda done, m: (done + 1, tf.tanh(tf.matmul(m, m))), [done, matrix])[0]
+            }
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.bfloat16, name="b16"),
+                tf.TensorSpec([None], tf.uint16, name="u16"),
+                tf.TensorSpec([None], tf.complex64, name="c64"),
+            ]
+        )
+        def rare(self, b16, u16, c64):
+            return {"b16": tf.identity(b16), "u16": tf.identity(u16), "c64": tf.identity(c64)}
+
+    model = Rare()
+    signatures = {"loop": model.loop, "rare": model.rare}
+    tf.saved_model.save(model, str(folder / "rare" / "1"), signatures=signatures)
+
+
 def keras_files(folder: Path) -> None:
     import keras
 
@@ -122,11 +150,12 @@ def keras_files(folder: Path) -> None:
     (folder / "keras").mkdir()
     model.save(folder / "keras" / "model.keras")
     model.save(folder / "keras" / "model.h5")
+    model.export(folder / "keras_export" / "1", verbose=False)
 
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (half_plus_two, flowers, types, graph_with_table, keras_files):
+    for make in (half_plus_two, flowers, types, graph_with_table, slow_and_rare, keras_files):
         make(folder)
 
 

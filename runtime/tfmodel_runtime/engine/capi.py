@@ -42,6 +42,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_NewGraph": (_POINTER, ()),
     "TF_DeleteGraph": (None, (_POINTER,)),
     "TF_GraphOperationByName": (_POINTER, (_POINTER, _TEXT)),
+    "TF_OperationNumOutputs": (_INT, (_POINTER,)),
     "TF_NewSessionOptions": (_POINTER, ()),
     "TF_DeleteSessionOptions": (None, (_POINTER,)),
     "TF_SetConfig": (None, (_POINTER, _TEXT, _SIZE, _POINTER)),

@@ -29,13 +29,21 @@ class EngineLoader:
         if self._is_managed:
             _check_sizes(path)
         model = SavedModel.load(path, intra_op_threads=self._intra_op_threads, inter_op_threads=self._inter_op_threads)
-        warmed = warm_up(model)
-        for name, reason in {**warmed.picky, **warmed.broken}.items():
-            _log.warning("signature %s of %s does not answer a generated request: %s", name, path, reason)
-        if warmed.broken and not warmed.answered and not warmed.picky:
+        try:
+            _warm_up(model, path)
+        except BaseException:
             model.close()
-            raise LoadError(str(path), f"no signature answers: {next(iter(warmed.broken.values()))}")
+            raise
         return model
+
+
+def _warm_up(model: SavedModel, path: Path) -> None:
+    """Requests that were made up do not fail a load, unless every one of them shows that the model is broken."""
+    warmed = warm_up(model)
+    for name, reason in {**warmed.picky, **warmed.broken}.items():
+        _log.warning("signature %s of %s does not answer a generated request: %s", name, path, reason)
+    if warmed.broken and not warmed.answered and not warmed.picky:
+        raise LoadError(str(path), f"no signature answers: {next(iter(warmed.broken.values()))}")
 
 
 def _check_sizes(path: Path) -> None:

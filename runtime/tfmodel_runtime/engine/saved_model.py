@@ -1,23 +1,29 @@
 """A SavedModel: loaded once, run by many threads, closed when nobody holds it any more.
 
-TensorFlow's C++ loader restores the variables and runs the initialisers, as in TensorFlow Serving. A run takes place in the
-caller's thread (`inter_op_thread_pool: -1`) and without Python's lock. Inputs are never cast: what does not have the
-signature's type is refused before it gets here.
+TensorFlow's C++ loader restores the variables and runs the initialisers, as in TensorFlow Serving. A run takes place without
+Python's lock; without a deadline it is in the caller's thread. Inputs are never cast: what does not have the signature's type
+is refused by TensorFlow.
 """
 
 import contextlib
 import ctypes
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from tfmodel.wire import messages
-from tfmodel_runtime.engine.capi import Buffer, Output, Status, library
+from tfmodel_runtime.engine.capi import Output, Status, library
+from tfmodel_runtime.engine.session import content, empty_buffer, run_options, session_options
 from tfmodel_runtime.engine.signature import Signature, TensorSpec, signatures_of
 from tfmodel_runtime.engine.tensors import Array, InputTensor, read
-from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError
+from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError, UnimplementedError
+from tfmodel_runtime.statuses import Code
 
-_UNKNOWN = 2
+_log = logging.getLogger(__name__)
 
 
 class SavedModel:
@@ -27,11 +33,11 @@ class SavedModel:
         self._library = library()
         self._session = session
         self._graph = graph
+        self._is_closed = False
         self.signature_defs: Mapping[str, Any] = meta_graph.signature_def
         self.tensorflow_version: str = meta_graph.meta_info_def.tensorflow_version
         self.signatures = signatures_of(meta_graph)
         self._outputs = self._find_outputs()
-        self._run_options = _run_options()
 
     @classmethod
     def load(
@@ -42,9 +48,9 @@ class SavedModel:
         Raises:
             LoadError: TensorFlow cannot load it; the text is TensorFlow's.
         """
-        if not (path / "saved_model.pb").is_file():
-            raise LoadError(str(path), "there is no saved_model.pb")
-        with _session_options(intra_op_threads, inter_op_threads) as options:
+        if not os.path.isfile(path / "saved_model.pb"):  # noqa: PTH113 - unlike Path's it is False where nobody may look
+            raise LoadError(str(path), "there is no saved_model.pb, or it cannot be read", Code.NOT_FOUND)
+        with session_options(intra_op_threads, inter_op_threads) as options:
             return cls._open(path, tags, options)
 
     @classmethod
@@ -52,34 +58,62 @@ class SavedModel:
         found, status = library(), Status()
         graph = found.TF_NewGraph()
         names = (ctypes.c_char_p * len(tags))(*(tag.encode() for tag in tags))
-        with _buffer() as meta_graph:
-            arguments = (options, None, str(path).encode(), names, len(tags), graph, meta_graph, status.pointer)
+        with empty_buffer() as meta_graph:
+            arguments = (options, None, os.fsencode(path), names, len(tags), graph, meta_graph, status.pointer)
             session = found.TF_LoadSessionFromSavedModel(*arguments)
             if status.code:
                 found.TF_DeleteGraph(graph)
                 raise LoadError(str(path), status.message, status.code)
-            parsed = messages.MetaGraphDef.FromString(_content(meta_graph))
-        return cls(session, graph, parsed)
+            try:
+                return cls(session, graph, messages.MetaGraphDef.FromString(content(meta_graph)))
+            except DecodeError as error:
+                _free(session, graph)
+                raise LoadError(str(path), f"the graph cannot be read: {error}", Code.DATA_LOSS) from error
 
     def run(
-        self, signature: Signature, feeds: Mapping[str, Array], fetches: Sequence[str] | None = None
+        self,
+        signature: Signature,
+        feeds: Mapping[str, Array],
+        fetches: Sequence[str] | None = None,
+        *,
+        timeout_seconds: float | None = None,
     ) -> dict[str, Array]:
         """The outputs by alias for the inputs by alias. Blocks; other threads may run at the same time.
 
-        `fetches` are the aliases of the outputs that are wanted; None means all.
+        `fetches` are the aliases of the outputs that are wanted; None means all. Outputs are not to be written to.
 
         Raises:
             ExecutionError: an op failed, with TensorFlow's code and text.
+            TimedOutError: it took longer than `timeout_seconds`; the ops that were left were not run.
             InvalidInputError: an array has no counterpart in TensorFlow.
+            UnimplementedError: an output has a type without values, such as a resource.
         """
+        if self._is_closed:
+            raise RuntimeError("a closed model cannot be run")
         wanted = list(signature.outputs) if fetches is None else list(fetches)
         inputs = [self._outputs[signature.inputs[alias].tensor_name] for alias in feeds]
         outputs = [self._outputs[signature.outputs[alias].tensor_name] for alias in wanted]
         with _inputs(feeds) as tensors, _results(len(wanted)) as results:
-            status = Status()
+            status = self._session_run(inputs, tensors, outputs, results, timeout_seconds)
+            if status.code == Code.DEADLINE_EXCEEDED and timeout_seconds is not None:
+                raise TimedOutError(status.message)
+            if status.code:
+                raise ExecutionError(status.code, status.message)
+            return {alias: _read(alias, pointer) for alias, pointer in zip(wanted, results, strict=True)}
+
+    def _session_run(
+        self,
+        inputs: Sequence[Output],
+        tensors: Sequence[InputTensor],
+        outputs: Sequence[Output],
+        results: Any,
+        timeout_seconds: float | None,
+    ) -> Status:
+        status = Status()
+        with run_options(timeout_seconds) as options:
             self._library.TF_SessionRun(
                 self._session,
-                self._run_options,
+                options,
                 (Output * len(inputs))(*inputs),
                 (ctypes.c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors)),
                 len(inputs),
@@ -91,17 +125,14 @@ class SavedModel:
                 None,
                 status.pointer,
             )
-            if status.code:
-                raise ExecutionError(status.code, status.message)
-            return {alias: read(pointer) for alias, pointer in zip(wanted, results, strict=True)}
+        return status
 
     def close(self) -> None:
-        """Gives the memory back. Nobody may be running the model, or run it afterwards."""
-        status = Status()
-        self._library.TF_CloseSession(self._session, status.pointer)
-        self._library.TF_DeleteSession(self._session, status.pointer)
-        self._library.TF_DeleteGraph(self._graph)
-        self._library.TF_DeleteBuffer(self._run_options)
+        """Gives the memory back; once is enough. Nobody may be running the model, or run it afterwards."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        _free(self._session, self._graph)
 
     def _find_outputs(self) -> dict[str, Output]:
         """TF_Output of each tensor that a signature names; a signature that names a missing one cannot be called."""
@@ -109,7 +140,9 @@ class SavedModel:
         for name, signature in list(self.signatures.items()):
             specs = (*signature.inputs.values(), *signature.outputs.values())
             places = {spec.tensor_name: self._output(spec) for spec in specs}
-            if any(place is None for place in places.values()):
+            missing = sorted(tensor for tensor, place in places.items() if place is None)
+            if missing:
+                _log.warning("signature %s is left out: the graph has no %s", name, ", ".join(missing))
                 del self.signatures[name]
                 continue
             found.update({tensor: place for tensor, place in places.items() if place is not None})
@@ -118,39 +151,24 @@ class SavedModel:
     def _output(self, spec: TensorSpec) -> Output | None:
         name, _, index = spec.tensor_name.partition(":")
         operation = self._library.TF_GraphOperationByName(self._graph, name.encode()) if name else None
-        return Output(operation, int(index or 0)) if operation else None
+        if not operation or not (index or "0").isdecimal():
+            return None
+        number = int(index or 0)
+        return Output(operation, number) if number < self._library.TF_OperationNumOutputs(operation) else None
 
 
-@contextlib.contextmanager
-def _session_options(intra_op_threads: int, inter_op_threads: int) -> Iterator[int]:
+def _free(session: int, graph: int) -> None:
     found, status = library(), Status()
-    config = messages.ConfigProto(
-        intra_op_parallelism_threads=intra_op_threads, inter_op_parallelism_threads=inter_op_threads
-    ).SerializeToString()
-    options = found.TF_NewSessionOptions()
+    found.TF_CloseSession(session, status.pointer)
+    found.TF_DeleteSession(session, status.pointer)
+    found.TF_DeleteGraph(graph)
+
+
+def _read(alias: str, pointer: int) -> Array:
     try:
-        found.TF_SetConfig(options, config, len(config), status.pointer)
-        yield options
-    finally:
-        found.TF_DeleteSessionOptions(options)
-
-
-def _run_options() -> Any:
-    options = messages.RunOptions(inter_op_thread_pool=-1).SerializeToString()
-    return library().TF_NewBufferFromString(options, len(options))
-
-
-@contextlib.contextmanager
-def _buffer() -> Iterator[Any]:
-    made = library().TF_NewBuffer()
-    try:
-        yield made
-    finally:
-        library().TF_DeleteBuffer(made)
-
-
-def _content(buffer: "ctypes._Pointer[Buffer]") -> bytes:
-    return ctypes.string_at(buffer.contents.data, buffer.contents.length)
+        return read(pointer)
+    except (KeyError, ValueError) as error:
+        raise UnimplementedError(f"output {alias} has a type without values") from error
 
 
 @contextlib.contextmanager
@@ -162,6 +180,8 @@ def _inputs(feeds: Mapping[str, Array]) -> Iterator[list[InputTensor]]:
                 made.append(InputTensor(array))
             except KeyError as error:
                 raise InvalidInputError(f"input {alias}: TensorFlow has no type like {array.dtype}") from error
+            except UnicodeEncodeError as error:
+                raise InvalidInputError(f"input {alias}: a string is not valid Unicode") from error
         yield made
     finally:
         for tensor in made:

@@ -12,26 +12,30 @@ Array = np.ndarray[Any, Any]
 
 
 class InputTensor:
-    """A tensor of an array's values. Must be freed by `free`, after the outputs that may share it were read."""
+    """A tensor of an array's values. Must be freed by `free`, after the outputs that may share it were read.
+
+    Raises:
+        KeyError: TensorFlow has no type like the array's.
+        UnicodeEncodeError: a text is none, as one with half a surrogate pair.
+    """
 
     def __init__(self, array: Array) -> None:
         self._library = library()
         self._data_type = of_array(array)
         self._count = array.size
+        texts = _encoded(array) if self._data_type is DataType.STRING else None
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
-        is_text = self._data_type is DataType.STRING
-        size = array.size * TSTRING_BYTES if is_text else array.nbytes
+        size = array.nbytes if texts is None else array.size * TSTRING_BYTES
         self.pointer = self._library.TF_AllocateTensor(int(self._data_type), dims, array.ndim, size)
         self._data = self._library.TF_TensorData(self.pointer)
-        if is_text:
-            self._fill_text(array)
+        if texts is not None:
+            self._fill_text(texts)
         elif size:
             contiguous = np.ascontiguousarray(array)
             ctypes.memmove(self._data, contiguous.ctypes.data, size)
 
-    def _fill_text(self, array: Array) -> None:
-        for number, value in enumerate(array.ravel()):
-            text = value if isinstance(value, bytes) else str(value).encode()
+    def _fill_text(self, texts: list[bytes]) -> None:
+        for number, text in enumerate(texts):
             place = self._data + number * TSTRING_BYTES
             self._library.TF_StringInit(place)
             self._library.TF_StringCopy(place, text, len(text))
@@ -44,11 +48,15 @@ class InputTensor:
         self._library.TF_DeleteTensor(self.pointer)
 
 
+def _encoded(array: Array) -> list[bytes]:
+    return [value if isinstance(value, bytes) else str(value).encode() for value in array.ravel()]
+
+
 def read(pointer: int) -> Array:
     """The values of a tensor, copied; strings are an object array of bytes.
 
     Raises:
-        KeyError: the tensor has a type without values, such as a resource.
+        KeyError, ValueError: the tensor has a type without values, such as a resource.
     """
     found = library()
     data_type = DataType(found.TF_TensorType(pointer))

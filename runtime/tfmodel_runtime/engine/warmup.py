@@ -8,7 +8,7 @@ from tfmodel.wire.dtypes import DataType, numpy_dtype
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
-from tfmodel_runtime.errors import ExecutionError
+from tfmodel_runtime.errors import ExecutionError, UnimplementedError
 
 _LARGEST = 2**26
 _INVALID_ARGUMENT = 3
@@ -42,6 +42,8 @@ def warm_up(model: SavedModel) -> Warmup:
             answered.append(name)
         except ExecutionError as error:
             (picky if error.code == _INVALID_ARGUMENT else broken)[name] = str(error)
+        except UnimplementedError as error:
+            broken[name] = str(error)
     return Warmup(tuple(answered), picky, broken)
 
 

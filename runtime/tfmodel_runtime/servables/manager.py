@@ -21,6 +21,7 @@ from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundE
 from tfmodel_runtime.servables import policy
 from tfmodel_runtime.servables.sources import DirectorySource
 from tfmodel_runtime.servables.states import LEGAL_MOVES, State
+from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +135,10 @@ class Manager:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         held = [one for versions in self._servables.values() for one in versions.values()]
-        await asyncio.gather(*(self._unload(one) for one in held if one.state is State.AVAILABLE))
+        for one in held:
+            if one.state is State.AVAILABLE:
+                self._move(one, State.DRAINING)
+        await asyncio.gather(*(self._unload(one) for one in held if one.state is State.DRAINING))
 
     def names(self) -> frozenset[str]:
         """Names of the models that are served."""
@@ -220,8 +224,8 @@ class Manager:
                     self._move(found[version], State.LOADING)
                     self._start(self._load(found[version]))
                 case policy.Unload(version):
+                    self._move(found[version], State.DRAINING)
                     self._start(self._unload(found[version]))
-                    return
                 case None:
                     return
 
@@ -254,9 +258,11 @@ class Manager:
         try:
             servable.model = await asyncio.to_thread(self._loader.load, servable.path)
         except LoadError as error:
-            servable.error, servable.error_code = error.message, error.code
-            self._observer.load_failed(servable.name, servable.version)
-            _log.warning("cannot load version %d of %s: %s", servable.version, servable.name, error.message)
+            self._note_failure(servable, error.message, error.code)
+            return False
+        except Exception as error:  # noqa: BLE001 - a stage's rim: one version's load must not end in silence or end others
+            _log.exception("loading version %d of %s failed unforeseen", servable.version, servable.name)
+            self._note_failure(servable, f"{type(error).__name__}: {error}", Code.INTERNAL)
             return False
         servable.error, servable.error_code = "", 0
         seconds = time.monotonic() - begun
@@ -264,8 +270,13 @@ class Manager:
         _log.info("version %d of %s is available after %.2f s", servable.version, servable.name, seconds)
         return True
 
+    def _note_failure(self, servable: Servable, message: str, code: int) -> None:
+        servable.error, servable.error_code = message, code
+        self._observer.load_failed(servable.name, servable.version)
+        _log.warning("cannot load version %d of %s: %s", servable.version, servable.name, message)
+
     async def _unload(self, servable: Servable) -> None:
-        self._move(servable, State.DRAINING)
+        """Waits until nobody holds a draining version, then gives its memory back."""
         while servable.holders:
             servable.released.clear()
             await servable.released.wait()

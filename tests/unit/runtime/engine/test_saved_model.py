@@ -7,13 +7,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
+from tfmodel.store.layout import MARK
+from tfmodel.store.manifest import Manifest, records
+from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType
+from tfmodel_runtime.engine.loader import EngineLoader
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.warmup import warm_up
-from tfmodel_runtime.errors import ExecutionError, LoadError
+from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError
 
 
 def texts(*values: bytes) -> np.ndarray:
@@ -117,6 +122,78 @@ def test_many_threads_share_a_model(saved_models: Path) -> None:
     model.close()
 
 
+def test_types_that_few_models_have_come_back_too(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "rare" / "1")
+    feeds = {
+        "b16": np.array([1.5, -2], ml_dtypes.bfloat16),
+        "u16": np.array([65535], np.uint16),
+        "c64": np.array([1 - 2j], np.complex64),
+    }
+    found = model.run(model.signatures["rare"], feeds)
+    for name, array in feeds.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    model.close()
+
+
+def test_what_keras_exports_answers(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "keras_export" / "1")
+    signature = model.signatures["serving_default"]
+    (alias,), (answer,) = signature.inputs, signature.outputs
+    assert model.run(signature, {alias: np.array([[1, 2]], np.float32)})[answer].tolist() == [[3.0]]
+    model.close()
+
+
+def test_a_run_ends_at_its_deadline_and_the_model_still_answers(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "rare" / "1")
+    loop = model.signatures["loop"]
+    with pytest.raises(TimedOutError):
+        model.run(loop, {"steps": np.array(2**62)}, timeout_seconds=0.05)
+    assert model.run(loop, {"steps": np.array(3)}, timeout_seconds=60)["done"] == 3
+    model.close()
+
+
+def test_numbers_are_never_cast(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "half_plus_two" / "1")
+    signature = model.signatures["serving_default"]
+    with pytest.raises(ExecutionError, match="to be float but int64 is provided") as failed:
+        model.run(signature, {"x": np.array([1])})
+    assert failed.value.code == 3
+    with pytest.raises(InvalidInputError, match="input x"):
+        model.run(signature, {"x": np.array([1], ">f4")})
+    model.close()
+
+
+def test_half_a_surrogate_pair_is_the_senders_fault(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "types" / "1")
+    array = np.empty(1, object)
+    array[0] = "\ud800"
+    with pytest.raises(InvalidInputError, match="input text"):
+        model.run(model.signatures["text"], {"text": array})
+    model.close()
+
+
+def test_closing_twice_is_closing_once_and_a_closed_model_does_not_run(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "half_plus_two" / "1")
+    model.close()
+    model.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        model.run(model.signatures["serving_default"], {"x": np.zeros(1, np.float32)})
+
+
+@pytest.mark.parametrize("tensor", ["nowhere:0", "StatefulPartitionedCall:7", "StatefulPartitionedCall:x", ""])
+def test_a_signature_that_names_no_tensor_of_the_graph_is_left_out(
+    saved_models: Path, tmp_path: Path, tensor: str
+) -> None:
+    folder = damaged(saved_models, tmp_path)
+    saved = messages.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    saved.meta_graphs[0].signature_def["serving_default"].outputs["y"].name = tensor
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    model = SavedModel.load(folder)
+    assert list(model.signatures) == ["scalar"]
+    model.close()
+
+
 def damaged(saved_models: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved_models / "half_plus_two" / "1", tmp_path / "1"))
 
@@ -170,6 +247,22 @@ def test_warming_up_tells_which_signatures_answer(saved_models: Path) -> None:
     assert list(warmed.picky) == ["checked"]
     assert warmed.broken == {}
     model.close()
+
+
+def test_a_version_of_a_managed_store_must_be_as_long_as_its_record_says(saved_models: Path, tmp_path: Path) -> None:
+    folder = damaged(saved_models, tmp_path)
+    with pytest.raises(LoadError, match="manifest"):
+        EngineLoader(is_managed=True).load(folder)
+    found = records(folder)
+    manifest = Manifest(model="m", owner="", run_id="1", run_key="1", created_at="", tensorflow_version="", files=found)
+    (folder / MARK).parent.mkdir()
+    (folder / MARK).write_text(manifest.model_dump_json(by_alias=True))
+    EngineLoader(is_managed=True).load(folder).close()
+    with (folder / "variables" / "variables.data-00000-of-00001").open("r+b") as data:
+        data.truncate(1)
+    with pytest.raises(LoadError, match=r"missing or cut: variables/variables\.data") as failed:
+        EngineLoader(is_managed=True).load(folder)
+    assert failed.value.code == 15
 
 
 def test_serving_does_not_import_tensorflow() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
 from tfmodel_runtime.servables.manager import Manager, ModelConfig, Retries
-from tfmodel_runtime.servables.policy import Latest, VersionPolicy
+from tfmodel_runtime.servables.policy import Everything, Latest, VersionPolicy
 from tfmodel_runtime.servables.sources import DirectorySource
 from tfmodel_runtime.servables.states import State
 
@@ -30,6 +30,7 @@ class FakeLoader:
 
     def __init__(self) -> None:
         self.bad: set[str] = set()
+        self.unforeseen: set[str] = set()
         self.held: dict[str, threading.Event] = {}
         self.loads: list[str] = []
         self.models: dict[str, FakeModel] = {}
@@ -40,12 +41,20 @@ class FakeLoader:
             self.held[path.name].wait(10)
         if path.name in self.bad:
             raise LoadError(str(path), "data loss", 15)
+        if path.name in self.unforeseen:
+            raise MemoryError("no room")
         self.models[path.name] = FakeModel(path)
         return self.models[path.name]
 
 
 class Silent:
-    def state_changed(self, model: str, version: int, state: State) -> None: ...
+    """Remembers the states, and says nothing."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+
+    def state_changed(self, model: str, version: int, state: State) -> None:
+        self.states.append(state.value)
 
     def loaded(self, model: str, version: int, seconds: float) -> None: ...
 
@@ -127,6 +136,49 @@ async def test_a_version_that_does_not_load_harms_nobody(tmp_path: Path) -> None
         assert (told.version, told.error_code, told.error_message) == (2, 15, "data loss")
         with manager.acquire("m") as handle:
             assert handle.version == 1
+
+
+async def test_a_failure_that_nobody_foresaw_ends_in_words_too(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.unforeseen.add("2")
+    add(tmp_path, 1, 2)
+    async with managing(tmp_path, loader, wanted=Everything()) as manager:
+        await until(manager, v2="END", v1="AVAILABLE")
+        told = manager.states("m")[0]
+        assert (told.error_code, told.error_message) == (13, "MemoryError: no room")
+
+
+async def test_two_reasons_to_act_at_once_unload_a_version_once(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    seen = Silent()
+    add(tmp_path, 1)
+    manager = Manager([ModelConfig("m", DirectorySource(tmp_path), Latest())], loader, seen, poll_seconds=3600)
+    await manager._follow(manager._models["m"])
+    await until(manager, v1="AVAILABLE")
+    manager._aspired["m"] = frozenset()
+    manager._act("m")
+    manager._act("m")
+    assert len(manager._tasks) == 1
+    await until(manager, v1="END")
+    assert seen.states == ["New", "Loading", "Available", "Draining", "Unloaded"]
+    await manager.close()
+
+
+async def test_closing_ends_versions_that_were_already_draining(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader) as manager:
+        await until(manager, v1="AVAILABLE")
+        held = manager.acquire("m")
+        held.__enter__()
+        add(tmp_path, 2)
+        await until(manager, v2="AVAILABLE", v1="UNLOADING")
+        closing = asyncio.create_task(manager.close())
+        await until(manager, v2="END")
+        assert not loader.models["1"].is_closed
+        held.__exit__(None, None, None)
+        await closing
+        assert loader.models["1"].is_closed
 
 
 async def test_retries_are_bounded_and_the_error_shows_meanwhile(tmp_path: Path) -> None:

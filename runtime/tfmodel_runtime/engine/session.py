@@ -1,0 +1,68 @@
+"""Options and buffers of a session: what TensorFlow's C API takes and gives as serialized messages, freed with the block."""
+
+import contextlib
+import ctypes
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from tfmodel.wire import messages
+from tfmodel_runtime.engine.capi import Buffer, Status, library
+
+_IN_CALLERS_THREAD = -1
+_IN_SESSIONS_THREADS = 0
+_MOST_MILLISECONDS = 2**31 - 1
+
+
+@contextlib.contextmanager
+def session_options(intra_op_threads: int, inter_op_threads: int) -> Iterator[int]:
+    """TF_SessionOptions; 0 threads leaves the number to TensorFlow."""
+    found, status = library(), Status()
+    config = messages.ConfigProto(
+        intra_op_parallelism_threads=intra_op_threads, inter_op_parallelism_threads=inter_op_threads
+    ).SerializeToString()
+    options = found.TF_NewSessionOptions()
+    try:
+        found.TF_SetConfig(options, config, len(config), status.pointer)
+        yield options
+    finally:
+        found.TF_DeleteSessionOptions(options)
+
+
+@contextlib.contextmanager
+def run_options(timeout_seconds: float | None) -> Iterator[Any]:
+    """RunOptions of one run.
+
+    In the caller's thread a run is fastest (`inter_op_thread_pool: -1`), but TensorFlow looks at the clock only for what runs
+    in the session's own threads (direct_session.cc), so that is where a run with a deadline takes place.
+    """
+    options = messages.RunOptions(inter_op_thread_pool=_IN_CALLERS_THREAD)
+    if timeout_seconds is not None:
+        options.inter_op_thread_pool = _IN_SESSIONS_THREADS
+        options.timeout_in_ms = _milliseconds(timeout_seconds)
+    serialized = options.SerializeToString()
+    made = library().TF_NewBufferFromString(serialized, len(serialized))
+    try:
+        yield made
+    finally:
+        library().TF_DeleteBuffer(made)
+
+
+def _milliseconds(seconds: float) -> int:
+    """At least one, since 0 means no limit to TensorFlow."""
+    return max(1, math.ceil(min(seconds * 1000, _MOST_MILLISECONDS)))
+
+
+@contextlib.contextmanager
+def empty_buffer() -> Iterator[Any]:
+    """A TF_Buffer for the library to fill."""
+    made = library().TF_NewBuffer()
+    try:
+        yield made
+    finally:
+        library().TF_DeleteBuffer(made)
+
+
+def content(buffer: "ctypes._Pointer[Buffer]") -> bytes:
+    """What the library wrote into a TF_Buffer, copied."""
+    return ctypes.string_at(buffer.contents.data, buffer.contents.length)
