@@ -8,8 +8,8 @@ happened meanwhile.
 import asyncio
 import logging
 import random
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import kopf
@@ -28,6 +28,7 @@ CHILDREN: tuple[tuple[str, str, str, str], ...] = (
 WATCHED = ((GROUP, VERSION, PLURAL, KIND), *CHILDREN)
 CHILD_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _RESTART_SECONDS = 5.0
+_LONGEST_END_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
 Receive = Callable[[str | None, Manifest], None]
@@ -58,7 +59,7 @@ def settings() -> kopf.OperatorSettings:
     made.scanning.disabled = True
     made.peering.standalone = True
     made.posting.enabled = False
-    made.process.ultimate_exiting_timeout = 20
+    made.process.ultimate_exiting_timeout = None
     for _group, _version, plural, _kind in CHILDREN:
         made.watching.label_selectors[plural] = CHILD_SELECTOR
     return made
@@ -105,43 +106,73 @@ async def watch(
     on_restart: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
-    """Watches until `stop`; a kopf that ends by itself is started again.
-
-    kopf runs in a thread with a loop of its own: it takes over the signals of a main thread, and when it ends it cancels every
-    task of its loop.
-    """
+    """Watches until `stop`; a kopf that ends by itself is started again."""
     loop = asyncio.get_running_loop()
-    ended = threading.Event()
-    stopping = asyncio.create_task(_pass_on(stop, ended))
 
     def received(kind: str | None, found: Manifest) -> None:
         loop.call_soon_threadsafe(receive, kind, found)
 
     while not stop.is_set():
+        life = Life(received, namespaces)
+        leaving = asyncio.create_task(_leave_on(stop, life))
         try:
-            await asyncio.to_thread(_watch_in_a_loop, received, namespaces, ended)
-        except Exception:  # noqa: BLE001 - the rim: no answer of the API server may end the operator
-            _log.exception("the watches ended; they are started again in about %.0f s", _RESTART_SECONDS)
+            await asyncio.to_thread(life.run)
+        except Exception as error:  # noqa: BLE001 - the rim: no answer of the API server may end the operator
+            _log.error("the watches ended, and are started again in about %.0f s: %s", _RESTART_SECONDS, error)
+        leaving.cancel()
         if stop.is_set():
             break
         await asyncio.sleep(_RESTART_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         await on_restart()
-    await stopping
 
 
-def _watch_in_a_loop(receive: Receive, namespaces: Sequence[str], ended: threading.Event) -> None:
-    asyncio.run(
-        kopf.operator(
-            registry=registry(receive),
-            settings=settings(),
-            namespaces=namespaces,
-            clusterwide=not namespaces,
-            standalone=True,
-            stop_flag=ended,
-        )
-    )
-
-
-async def _pass_on(stop: asyncio.Event, ended: threading.Event) -> None:
+async def _leave_on(stop: asyncio.Event, life: "Life") -> None:
     await stop.wait()
-    ended.set()
+    life.leave()
+
+
+class Life:
+    """One life of kopf, in a thread with a loop of its own; over when any part of kopf ends.
+
+    Of its own, since kopf takes over the signals of a main thread, and cancels every task of its loop when it ends. Left by
+    force after a few seconds, since kopf's own way out may wait for ever, and then has the whole process killed.
+    """
+
+    def __init__(self, receive: Receive, namespaces: Sequence[str]) -> None:
+        self._receive = receive
+        self._namespaces = namespaces
+        self._loop = asyncio.new_event_loop()
+        self._left = asyncio.Event()
+
+    def leave(self) -> None:
+        """Ends it from any thread."""
+        with suppress(RuntimeError):  # the loop may be closed already
+            self._loop.call_soon_threadsafe(self._left.set)
+
+    def run(self) -> None:
+        """Lives until left.
+
+        Raises:
+            Exception: what ended kopf, of any kind.
+        """
+        try:
+            self._loop.run_until_complete(self._live())
+        finally:
+            self._loop.close()
+
+    async def _live(self) -> None:
+        left = asyncio.create_task(self._left.wait())
+        parts = await kopf.spawn_tasks(
+            registry=registry(self._receive),
+            settings=settings(),
+            namespaces=self._namespaces,
+            clusterwide=not self._namespaces,
+            standalone=True,
+        )
+        ended, _ = await asyncio.wait({left, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=_LONGEST_END_SECONDS)
+        for task in ended:
+            task.result()
