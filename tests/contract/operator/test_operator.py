@@ -4,68 +4,19 @@ There is no kubelet and no controller here, so a Job stays as it was made: what 
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testkit.apiserver import ApiServer, free_port
+from testkit.apiserver import ApiServer
+from testkit.operating import job_of, jobs, operating, until
 from testkit.tiny_models import tfmodel
 
 CRD = Path(__file__).resolve().parents[3] / "crds" / "tfmodels.yaml"
-
-
-class Operator:
-    """An operator that runs."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-        self.process = process
-        self.port = port
-        self.log = log
-
-    def get(self, path: str) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return str(answer.read().decode())
-        except OSError as error:
-            return f"no answer: {error}"
-
-    def leads(self) -> bool:
-        return "tfmodel_operator_leader 1.0" in self.get("/metrics")
-
-
-@contextmanager
-def operating(server: ApiServer, folder: Path, name: str, kubeconfig: Path | None = None) -> Iterator[Operator]:
-    port, log = free_port(), folder / f"{name}.log"
-    command = [sys.executable, "-m", "tfmodel_operator.main", f"--identity={name}", f"--metrics-port={port}"]
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig or server.kubeconfig)}
-    with log.open("wb") as file:
-        process = subprocess.Popen([*command, "--resync-seconds=3600"], env=environment, stderr=file)
-    operator = Operator(process, port, log)
-    try:
-        yield operator
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def until(told: Callable[[], Any], what: str, seconds: float = 45) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = told()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 @pytest.fixture
@@ -82,15 +33,6 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
 
 def apply(server: ApiServer, name: str, **spec: Any) -> None:
     server.kubectl("apply", "-f", "-", stdin=json.dumps(tfmodel(name, **spec)))
-
-
-def jobs(server: ApiServer) -> list[dict[str, Any]]:
-    done = server.kubectl("get", "jobs", "-o", "json", check=False)
-    return list(json.loads(done.stdout)["items"]) if done.returncode == 0 else []
-
-
-def job_of(server: ApiServer, name: str) -> list[dict[str, Any]]:
-    return [job for job in jobs(server) if job["metadata"]["labels"]["tfmodel.dev/model"] == name]
 
 
 def test_children_are_owned_and_the_users_object_is_left_alone(server: ApiServer, tmp_path: Path) -> None:
