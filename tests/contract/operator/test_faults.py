@@ -1,5 +1,6 @@
 """The operator behind an API server that answers oddly: it is never blind afterwards."""
 
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -45,6 +46,6 @@ def test_a_tfmodel_that_is_made_after_the_fault_is_reconciled(
         proxy.fault = None
         apply(after)
         for name in (during, after):
-            until(lambda name=name: job_of(apiserver, name), f"the Job {name}", 75)
+            until(functools.partial(job_of, apiserver, name), f"the Job {name}", 75)
         assert operator.process.poll() is None
         assert [len(job_of(apiserver, name)) for name in (before, during, after)] == [1, 1, 1]
