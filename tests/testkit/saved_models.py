@@ -138,6 +138,15 @@ def slow_and_rare(folder: Path) -> None:
         def rare(self, b16, u16, c64):
             return {"b16": tf.identity(b16), "u16": tf.identity(u16), "c64": tf.identity(c64)}
 
+    class Heavy(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="matrix")])
+        def powers(self, matrix):
+            for _ in range(200):
+                matrix = tf.tanh(tf.matmul(matrix, matrix))
+            return {"power": matrix}
+
+    heavy = Heavy()
+    tf.saved_model.save(heavy, str(folder / "heavy" / "1"), signatures={"powers": heavy.powers})
     model = Rare()
     signatures = {"loop": model.loop, "rare": model.rare}
     tf.saved_model.save(model, str(folder / "rare" / "1"), signatures=signatures)

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from tfmodel.wire import messages
@@ -29,23 +30,35 @@ def session_options(intra_op_threads: int, inter_op_threads: int) -> Iterator[in
         found.TF_DeleteSessionOptions(options)
 
 
+@cache
+def _unlimited() -> Any:
+    """RunOptions of a run without a deadline: in the caller's thread, where it is fastest. Made once, kept for good."""
+    return _buffer_of(messages.RunOptions(inter_op_thread_pool=_IN_CALLERS_THREAD))
+
+
 @contextlib.contextmanager
 def run_options(timeout_seconds: float | None) -> Iterator[Any]:
     """RunOptions of one run.
 
-    In the caller's thread a run is fastest (`inter_op_thread_pool: -1`), but TensorFlow looks at the clock only for what runs
-    in the session's own threads (direct_session.cc), so that is where a run with a deadline takes place.
+    TensorFlow looks at the clock only for what runs in the session's own threads (direct_session.cc), so that is where a run
+    with a deadline takes place.
     """
-    options = messages.RunOptions(inter_op_thread_pool=_IN_CALLERS_THREAD)
-    if timeout_seconds is not None:
-        options.inter_op_thread_pool = _IN_SESSIONS_THREADS
-        options.timeout_in_ms = _milliseconds(timeout_seconds)
-    serialized = options.SerializeToString()
-    made = library().TF_NewBufferFromString(serialized, len(serialized))
+    if timeout_seconds is None:
+        yield _unlimited()
+        return
+    options = messages.RunOptions(
+        inter_op_thread_pool=_IN_SESSIONS_THREADS, timeout_in_ms=_milliseconds(timeout_seconds)
+    )
+    made = _buffer_of(options)
     try:
         yield made
     finally:
         library().TF_DeleteBuffer(made)
+
+
+def _buffer_of(message: Any) -> Any:
+    serialized = message.SerializeToString()
+    return library().TF_NewBufferFromString(serialized, len(serialized))
 
 
 def _milliseconds(seconds: float) -> int:

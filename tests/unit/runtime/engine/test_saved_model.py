@@ -153,6 +153,26 @@ def test_a_run_ends_at_its_deadline_and_the_model_still_answers(saved_models: Pa
     model.close()
 
 
+def test_a_signature_whose_last_run_was_slow_is_ended_at_its_deadline(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "heavy" / "1", intra_op_threads=1, inter_op_threads=1)
+    powers = model.signatures["powers"]
+    feeds = {"matrix": np.eye(400, dtype=np.float32)}
+    assert model.run(powers, feeds, timeout_seconds=0.001)["power"].shape == (400, 400)
+    for _ in range(2):
+        with pytest.raises(TimedOutError):
+            model.run(powers, feeds, timeout_seconds=0.001)
+    model._note_time("powers", 0.001)
+    assert model.run(powers, feeds, timeout_seconds=0.001)["power"].shape == (400, 400)
+    model.close()
+
+
+def test_metadata_outlive_the_graph_that_they_were_read_from(saved_models: Path) -> None:
+    model = SavedModel.load(saved_models / "half_plus_two" / "1")
+    assert set(model.signature_defs) == {"serving_default", "scalar", "__saved_model_init_op"}
+    assert model.signature_defs["scalar"].outputs["y"].name
+    model.close()
+
+
 def test_numbers_are_never_cast(saved_models: Path) -> None:
     model = SavedModel.load(saved_models / "half_plus_two" / "1")
     signature = model.signatures["serving_default"]

@@ -167,18 +167,20 @@ async def test_two_reasons_to_act_at_once_unload_a_version_once(tmp_path: Path) 
 async def test_closing_ends_versions_that_were_already_draining(tmp_path: Path) -> None:
     loader = FakeLoader()
     add(tmp_path, 1)
-    async with managing(tmp_path, loader) as manager:
-        await until(manager, v1="AVAILABLE")
-        held = manager.acquire("m")
-        held.__enter__()
-        add(tmp_path, 2)
-        await until(manager, v2="AVAILABLE", v1="UNLOADING")
-        closing = asyncio.create_task(manager.close())
-        await until(manager, v2="END")
-        assert not loader.models["1"].is_closed
-        held.__exit__(None, None, None)
-        await closing
-        assert loader.models["1"].is_closed
+    manager = Manager([ModelConfig("m", DirectorySource(tmp_path))], loader, Silent(), poll_seconds=3600)
+    await manager._follow(manager._models["m"])
+    await until(manager, v1="AVAILABLE")
+    held = manager.acquire("m")
+    held.__enter__()
+    add(tmp_path, 2)
+    await manager._follow(manager._models["m"])
+    await until(manager, v2="AVAILABLE", v1="UNLOADING")
+    closing = asyncio.create_task(manager.close())
+    await until(manager, v2="END")
+    assert not loader.models["1"].is_closed
+    held.__exit__(None, None, None)
+    await asyncio.wait_for(closing, 10)
+    assert loader.models["1"].is_closed
 
 
 async def test_retries_are_bounded_and_the_error_shows_meanwhile(tmp_path: Path) -> None:
