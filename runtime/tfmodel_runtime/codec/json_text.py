@@ -60,6 +60,8 @@ def _tolerant(body: bytes) -> Any:
         root, _end = _TOLERANT.raw_decode(text)
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
+    except ValueError as error:
+        raise InvalidInputError(f"JSON Parse error: {error}") from error
     except RecursionError as error:
         raise InvalidInputError("JSON Parse error: the document is nested too deeply") from error
     return root

@@ -23,6 +23,7 @@ _RANGES = {
     DataType.UINT32: (0, 2**32 - 1),
     DataType.UINT64: (0, 2**64 - 1),
 }
+_MOST_DIMENSIONS = 64
 _FLOATS = {DataType.FLOAT, DataType.DOUBLE}
 
 
@@ -37,6 +38,8 @@ def array_of(value: Any, spec: TensorSpec) -> Array:
     if fast is not None:
         return fast
     shape = _shape(value)
+    if len(shape) > _MOST_DIMENSIONS:
+        raise InvalidInputError(f"expected at most {_MOST_DIMENSIONS} levels of lists, got {len(shape)}")
     converter = _converter(spec.data_type)
     elements = [converter(element) for element in _elements(value, shape, 0)]
     if spec.data_type is not DataType.STRING:
@@ -129,7 +132,10 @@ def _wrong_type(value: Any, data_type: DataType) -> InvalidInputError:
 def _number(value: Any, data_type: DataType) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(value, data_type)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InvalidInputError("JSON Value: a number is too big to be stored in double") from error
 
 
 def _integer(value: Any, data_type: DataType) -> int:
@@ -147,7 +153,10 @@ def _bool(value: Any) -> bool:
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode("utf-8", errors="surrogateescape")
+        try:
+            return value.encode("utf-8", errors="surrogateescape")
+        except UnicodeEncodeError as error:
+            raise InvalidInputError("JSON Parse error: a string holds a lone surrogate") from error
     if not is_base64(value):
         raise _wrong_type(value, DataType.STRING)
     text = value["b64"]

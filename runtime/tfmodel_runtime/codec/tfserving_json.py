@@ -98,7 +98,17 @@ def _column(instances: list[Any], alias: str, spec: TensorSpec) -> Array:
     try:
         return array_of(values, spec)
     except RuntimeFault:
-        return np.stack([_element(number, value, alias, spec) for number, value in enumerate(values)])
+        return _stacked([_element(number, value, alias, spec) for number, value in enumerate(values)])
+
+
+def _stacked(rows: list[Array]) -> Array:
+    first = rows[0]
+    for row in rows:
+        if row.size != first.size:
+            raise InvalidInputError(f"Expecting tensor size: {first.size} but got: {row.size}")
+        if row.shape != first.shape:
+            raise InvalidInputError(f"Expecting shape {list(first.shape)} but got: {list(row.shape)}")
+    return np.stack(rows)
 
 
 def _element(number: int, value: Any, alias: str, spec: TensorSpec) -> Array:

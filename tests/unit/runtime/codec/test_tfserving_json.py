@@ -96,6 +96,11 @@ BAD: list[tuple[object, Signature, str]] = [
     ({"instances": [{"b64": "%"}]}, signature(x=DataType.STRING), "Unable to base64 decode"),
     (b'{"instances": [1e999]}', FLOAT, "too big"),
     ({"instances": [{"a": 1, "b": 2.5}]}, TWO, "Failed to process element: 0 key: b of 'instances' list"),
+    ({"instances": [{"a": [1, 2], "b": 1}, {"a": [1], "b": 1}]}, TWO, "Expecting tensor size: 2 but got: 1"),
+    (b'{"instances": [' + b"9" * 400 + b"]}", FLOAT, "too big"),
+    (b'{"instances": [' + b"9" * 5000 + b"]}", FLOAT, "JSON Parse error"),
+    (b'{"instances": ["\\ud800"]}', signature(x=DataType.STRING), "JSON Parse error"),
+    (b'{"instances": ' + b"[" * 200 + b"1" + b"]" * 200 + b"}", FLOAT, "at most 64 levels"),
     ({"signature_name": 3, "instances": [1]}, FLOAT, "'signature_name' key must be a string"),
 ]
 
