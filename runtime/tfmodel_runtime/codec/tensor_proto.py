@@ -7,29 +7,12 @@ import numpy as np
 
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType, known, numpy_dtype, of_array
+from tfmodel.wire.tensors import VALUE_FIELDS
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 
 _MOST_DIMENSIONS = 254
 _MOST_BYTES = 2**31
-_FIELDS = {
-    DataType.FLOAT: "float_val",
-    DataType.DOUBLE: "double_val",
-    DataType.INT32: "int_val",
-    DataType.INT16: "int_val",
-    DataType.INT8: "int_val",
-    DataType.UINT8: "int_val",
-    DataType.UINT16: "int_val",
-    DataType.STRING: "string_val",
-    DataType.COMPLEX64: "scomplex_val",
-    DataType.COMPLEX128: "dcomplex_val",
-    DataType.INT64: "int64_val",
-    DataType.BOOL: "bool_val",
-    DataType.HALF: "half_val",
-    DataType.BFLOAT16: "half_val",
-    DataType.UINT32: "uint32_val",
-    DataType.UINT64: "uint64_val",
-}
 _BITS = {DataType.HALF, DataType.BFLOAT16}
 _COMPLEX = {DataType.COMPLEX64: np.float32, DataType.COMPLEX128: np.float64}
 
@@ -41,7 +24,7 @@ def decode(proto: Any, alias: str) -> Array:
         InvalidInputError: it holds none: no such type, an impossible shape, or content of another length.
     """
     data_type = known(proto.dtype)
-    if data_type not in _FIELDS:
+    if data_type not in VALUE_FIELDS:
         raise InvalidInputError(f"tensor parsing error: {alias}")
     shape = _shape(proto, data_type, alias)
     count = math.prod(shape)
@@ -67,7 +50,7 @@ def _from_content(content: bytes, shape: tuple[int, ...], data_type: DataType, a
 
 
 def _values(proto: Any, data_type: DataType) -> Array:
-    field = getattr(proto, _FIELDS[data_type])
+    field = getattr(proto, VALUE_FIELDS[data_type])
     if data_type is DataType.STRING:
         array = np.empty(len(field), object)
         array[:] = list(field)
@@ -97,7 +80,7 @@ def encode(array: Array) -> Any:
     proto = messages.TensorProto(dtype=int(data_type))
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    field = getattr(proto, _FIELDS[data_type])
+    field = getattr(proto, VALUE_FIELDS[data_type])
     flat = array.ravel()
     if data_type in _BITS:
         field.extend(flat.view(np.uint16).tolist())
