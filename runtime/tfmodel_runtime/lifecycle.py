@@ -57,7 +57,7 @@ class Lifecycle:
         """Serves until SIGTERM or SIGINT.
 
         Raises:
-            OSError, RuntimeError: a port cannot be opened.
+            OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
         """
         self._handle_signals()
         serving = await self._open()
@@ -65,14 +65,16 @@ class Lifecycle:
         watching = asyncio.create_task(self._watch_readiness())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stopping, serving, following), return_when=asyncio.FIRST_COMPLETED)
+        is_told = self._stop.is_set()
         stopping.cancel()
         watching.cancel()
         await self._drain(serving)
         following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        await asyncio.gather(following, return_exceptions=True)
         await self._manager.close()
         self._predictor.close()
+        if not is_told:
+            raise RuntimeError("a part of the server ended without being told to")
         _log.info("stopped")
 
     def _handle_signals(self) -> None:
