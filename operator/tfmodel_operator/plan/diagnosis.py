@@ -23,6 +23,7 @@ _SECRET = re.compile(
     r"(?i)((?:password|passwd|secret|token|api[-_]?key|access[-_]?key|authorization|credential)[\w-]*[\"']?\s*[:=]\s*)\S+"
 )
 _USERINFO = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
+_EXCEPTION = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)(?:: |$)")
 _PULL_FAILURES = {
     "ErrImagePull",
     "ImagePullBackOff",
@@ -53,6 +54,14 @@ def log_tail(text: str | None) -> list[str] | None:
     """The last lines of a log, what looks like a secret masked; None if there are none."""
     lines = [line.rstrip() for line in (text or "").splitlines() if line.strip()]
     return [_masked(line)[:_LINE_LIMIT] for line in lines[-LOG_TAIL_LINES:]] or None
+
+
+def _telling(tail: list[str]) -> str:
+    """The line that names the exception, else the last.
+
+    The lines of stdout and of stderr reach the log in no fixed order, so the exception need not stand last.
+    """
+    return next((line for line in reversed(tail) if _EXCEPTION.match(line)), tail[-1])
 
 
 def _masked(line: str) -> str:
@@ -151,7 +160,7 @@ def _ended_badly(pod: Manifest, state: Manifest, section: str) -> LastFailure | 
         reason = FailureReason.CONFIG_MISSING
     tail = log_tail(ended.get("message"))
     message = f"container {state.get('name')} ended with exit code {ended.get('exitCode')}" + (
-        f": {tail[-1]}" if tail else ""
+        f": {_telling(tail)}" if tail else ""
     )
     return failure(reason, message, section=section, retriable=True, log_tail=tail, **_where(pod, state))
 

@@ -289,6 +289,17 @@ def test_a_failed_run_tells_its_cause_and_the_old_version_serves(
     assert gone.status.training == made.status.training
 
 
+def test_the_message_names_the_exception_wherever_the_log_has_it() -> None:
+    model = a_tfmodel()
+    log = "Traceback (most recent call last):\n  File\nkeras.src.ValueError: boom\nprinted before\n"
+    pod = a_job_pod(model, ended("train", 1, message=log), phase="Failed")
+    made = planned(model, jobs=(a_job(model, failed=1),), pods=(pod,))
+    assert made.status.training is not None
+    failure = made.status.training.last_failure
+    assert failure is not None
+    assert failure.message == "container train ended with exit code 1: keras.src.ValueError: boom"
+
+
 def test_a_log_tail_is_kept_and_its_secrets_are_not() -> None:
     model = a_tfmodel()
     log = "connecting to https://me:hunter2@store\npassword=hunter2\nValueError: boom"
