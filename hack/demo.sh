@@ -7,6 +7,7 @@ free_port() { .venv/bin/python -c "
 import socket, sys
 for port in (int(sys.argv[1]), 0):
     with socket.socket() as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind(('127.0.0.1', port))
         except OSError:
