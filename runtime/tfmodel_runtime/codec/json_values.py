@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfmodel.wire.dtypes import DataType, name, numpy_dtype
-from tfmodel_runtime.codec.json_text import excerpt
+from tfmodel_runtime.codec.json_text import excerpt, type_name
 from tfmodel_runtime.engine.signature import TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, UnimplementedError
@@ -24,6 +24,7 @@ _RANGES = {
     DataType.UINT64: (0, 2**64 - 1),
 }
 _MOST_DIMENSIONS = 64
+_NO_VALUES = {DataType.INVALID, DataType.RESOURCE, DataType.VARIANT}
 _FLOATS = {DataType.FLOAT, DataType.DOUBLE}
 
 
@@ -34,6 +35,8 @@ def array_of(value: Any, spec: TensorSpec) -> Array:
         InvalidInputError: an element has another type, or the lists are ragged.
         UnimplementedError: the type has no form in JSON.
     """
+    if spec.data_type in _NO_VALUES:
+        raise UnimplementedError(f"input {spec.alias} has a type without values: {name(spec.data_type)}")
     fast = _fast(value, spec.data_type)
     if fast is not None:
         return fast
@@ -100,11 +103,14 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _elements(value: Any, shape: tuple[int, ...], level: int) -> Iterator[Any]:
     if level == len(shape):
         if isinstance(value, list):
-            raise InvalidInputError(f"JSON Value: {excerpt(value)} Encountered list at unexpected level: {level}")
+            raise InvalidInputError(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
         yield value
         return
     if not isinstance(value, list):
-        raise InvalidInputError(f"JSON Value: {excerpt(value)} found at incorrect level: {level}")
+        raise InvalidInputError(
+            f"JSON Value: {excerpt(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+            f"Expected at level: {len(shape)}"
+        )
     if len(value) != shape[level]:
         raise InvalidInputError(
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
@@ -122,11 +128,17 @@ def _converter(data_type: DataType) -> Callable[[Any], Any]:
         return _bool
     if data_type is DataType.STRING:
         return _bytes
-    raise UnimplementedError(f"Failed to read JSON value for tensor type: {name(data_type)}")
+    return lambda value: _unimplemented(value, data_type)
+
+
+def _unimplemented(value: Any, data_type: DataType) -> Any:
+    raise UnimplementedError(f"Conversion of JSON Value: {excerpt(value)} to type: {name(data_type)}")
 
 
 def _wrong_type(value: Any, data_type: DataType) -> InvalidInputError:
-    return InvalidInputError(f"JSON Value: {excerpt(value)} Is not of expected type: {name(data_type)}")
+    return InvalidInputError(
+        f"JSON Value: {excerpt(value)} Type: {type_name(value)} is not of expected type: {name(data_type)}"
+    )
 
 
 def _number(value: Any, data_type: DataType) -> float:
@@ -153,12 +165,32 @@ def _bool(value: Any) -> bool:
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, str):
-        try:
-            return value.encode("utf-8", errors="surrogateescape")
-        except UnicodeEncodeError as error:
-            raise InvalidInputError("JSON Parse error: a string holds a lone surrogate") from error
+        return as_bytes(value)
+    if isinstance(value, dict):
+        return decoded_base64(value)
+    raise _wrong_type(value, DataType.STRING)
+
+
+def as_bytes(text: str) -> bytes:
+    """A string of JSON as the bytes that were sent.
+
+    Raises:
+        InvalidInputError: it holds the upper half of a surrogate pair alone.
+    """
+    try:
+        return text.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InvalidInputError("JSON Parse error: The surrogate pair in string is invalid.") from error
+
+
+def decoded_base64(value: Any) -> bytes:
+    """The bytes of {"b64": "..."}; padding may be left out, but must be right if it is there (absl::Base64Unescape).
+
+    Raises:
+        InvalidInputError: it is another object, or no base64.
+    """
     if not is_base64(value):
-        raise _wrong_type(value, DataType.STRING)
+        raise InvalidInputError(f"JSON Value: {excerpt(value)} not formatted correctly for base64 data")
     text = value["b64"]
     padded = text if "=" in text else text + "=" * (-len(text) % 4)
     try:

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfmodel_runtime.codec.json_text import parse, rows, write
+from tfmodel_runtime.codec.json_text import excerpt, parse, quoted, rows, write
 from tfmodel_runtime.codec.json_values import array_of, is_base64
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
+from tfmodel_runtime.statuses import code_of
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -35,10 +36,21 @@ def read(body: bytes) -> Request:
         InvalidInputError: it is no JSON object, or its signature_name is no string.
     """
     root = parse(body)
-    signature_name = root.get("signature_name", "")
-    if not isinstance(signature_name, str):
-        raise InvalidInputError("'signature_name' key must be a string value.")
-    return Request(signature_name or DEFAULT_SIGNATURE, root)
+    return Request(signature_name(root), root)
+
+
+def signature_name(root: Mapping[str, Any]) -> str:
+    """The signature that a body names.
+
+    Raises:
+        InvalidInputError: it is no string.
+    """
+    found = root.get("signature_name", "")
+    if not isinstance(found, str):
+        raise InvalidInputError(
+            f"JSON Value: {excerpt(root)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return found or DEFAULT_SIGNATURE
 
 
 def feeds(request: Request, signature: Signature) -> dict[str, Array]:
@@ -46,34 +58,45 @@ def feeds(request: Request, signature: Signature) -> dict[str, Array]:
 
     Raises:
         InvalidInputError: the request does not fit the signature.
+        UnimplementedError: an input has a type that columns cannot hold.
     """
-    has_rows, has_columns = "instances" in request.root, "inputs" in request.root
+    root = request.root
+    if not signature.inputs:
+        raise InvalidInputError(f"Failed to get input map for signature: {signature.name}")
+    has_rows, has_columns = "instances" in root, "inputs" in root
     if has_rows and has_columns:
-        raise InvalidInputError("Not formatted correctly expecting only one of 'instances' or 'inputs' keys to exist")
-    if has_rows:
-        return _from_rows(request.root["instances"], signature)
+        raise _misformed(root, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ")
     if has_columns:
-        return _from_columns(request.root["inputs"], signature)
-    raise InvalidInputError("Missing 'inputs' or 'instances' key")
+        return _from_columns(root["inputs"], signature)
+    if not has_rows:
+        raise InvalidInputError("Missing 'inputs' or 'instances' key")
+    if not isinstance(root["instances"], list):
+        raise _misformed(root, "Expecting 'instances' to be an list/array")
+    if not root["instances"]:
+        raise _misformed(root, "No values in 'instances' array")
+    return _from_rows(root["instances"], signature)
 
 
-def _from_rows(instances: Any, signature: Signature) -> dict[str, Array]:
-    if not isinstance(instances, list):
-        raise InvalidInputError("Excepting 'instances' to be an list/array")
-    if not instances:
-        raise InvalidInputError("No values in 'instances' array")
+def _misformed(root: Mapping[str, Any], told: str) -> InvalidInputError:
+    return InvalidInputError(f"JSON Value: {excerpt(root)} {told}")
+
+
+def _from_rows(instances: list[Any], signature: Signature) -> dict[str, Array]:
+    if not isinstance(instances[0], dict) and len(signature.inputs) > 1:
+        raise InvalidInputError(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
     if _is_named(instances[0]):
         return _from_named_rows(instances, signature)
     for number, row in enumerate(instances):
         if _is_named(row):
             raise InvalidInputError(f"Expecting value/list but got object at item {number} of input list")
-    if len(signature.inputs) != 1:
-        raise InvalidInputError(
-            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
-            f"tensorinfo_map: {', '.join(signature.inputs)}"
-        )
     alias, spec = next(iter(signature.inputs.items()))
-    return {alias: array_of(instances, spec)}
+    try:
+        return {alias: array_of(instances, spec)}
+    except RuntimeFault:
+        return {alias: _row_by_row(instances, spec, "")}
 
 
 def _is_named(row: Any) -> bool:
@@ -81,16 +104,26 @@ def _is_named(row: Any) -> bool:
 
 
 def _from_named_rows(instances: list[Any], signature: Signature) -> dict[str, Array]:
-    wanted = ",".join(signature.inputs)
+    wanted = signature.inputs.keys()
     for number, row in enumerate(instances):
         if not _is_named(row):
             raise InvalidInputError(f"Expecting object but got list at item {number} of input list")
-        for key in row:
-            if key not in signature.inputs:
-                raise InvalidInputError(f"JSON object: does not have named input: {key}")
-        if len(row) != len(signature.inputs):
-            raise InvalidInputError(f"Failed to process element: {number}: keys must be equal to: {wanted}")
+        if row.keys() != wanted:
+            raise _wrong_keys(number, row, signature)
     return {alias: _column(instances, alias, spec) for alias, spec in signature.inputs.items()}
+
+
+def _wrong_keys(number: int, row: Mapping[str, Any], signature: Signature) -> InvalidInputError:
+    for key in row:
+        if key not in signature.inputs:
+            told = f"INVALID_ARGUMENT: JSON object: does not have named input: {key}"
+            return InvalidInputError(
+                f"Failed to process element: {number} key: {key} of 'instances' list. Error: {told}"
+            )
+    return InvalidInputError(
+        f"Failed to process element: {number} of 'instances' list. JSON object: {excerpt(row)} "
+        f"keys must be equal to: {','.join(signature.inputs)}"
+    )
 
 
 def _column(instances: list[Any], alias: str, spec: TensorSpec) -> Array:
@@ -98,30 +131,36 @@ def _column(instances: list[Any], alias: str, spec: TensorSpec) -> Array:
     try:
         return array_of(values, spec)
     except RuntimeFault:
-        return _stacked([_element(number, value, alias, spec) for number, value in enumerate(values)])
+        return _row_by_row(values, spec, f" key: {alias}")
 
 
-def _stacked(rows: list[Array]) -> Array:
-    first = rows[0]
-    for row in rows:
-        if row.size != first.size:
-            raise InvalidInputError(f"Expecting tensor size: {first.size} but got: {row.size}")
-        if row.shape != first.shape:
-            raise InvalidInputError(f"Expecting shape {list(first.shape)} but got: {list(row.shape)}")
+def _row_by_row(values: list[Any], spec: TensorSpec, key: str) -> Array:
+    """The slow way, which knows which row is wrong."""
+    rows: list[Array] = []
+    for number, value in enumerate(values):
+        try:
+            rows.append(_like(array_of(value, spec), rows))
+        except RuntimeFault as error:
+            code = code_of(error).name
+            told = f"Failed to process element: {number}{key} of 'instances' list. Error: {code}: {error}"
+            raise InvalidInputError(told) from error
     return np.stack(rows)
 
 
-def _element(number: int, value: Any, alias: str, spec: TensorSpec) -> Array:
-    try:
-        return array_of(value, spec)
-    except RuntimeFault as error:
-        raise InvalidInputError(
-            f"Failed to process element: {number} key: {alias} of 'instances' list. Error: INVALID_ARGUMENT: {error}"
-        ) from error
+def _like(row: Array, rows: list[Array]) -> Array:
+    if rows and row.size != rows[0].size:
+        raise InvalidInputError(f"Expecting tensor size: {rows[0].size} but got: {row.size}")
+    if rows and row.shape != rows[0].shape:
+        raise InvalidInputError(f"Expecting shape {_shape(rows[0])} but got: {_shape(row)}")
+    return row
+
+
+def _shape(array: Array) -> str:
+    return f"[{','.join(map(str, array.shape))}]"
 
 
 def _from_columns(inputs: Any, signature: Signature) -> dict[str, Array]:
-    if isinstance(inputs, dict) and not (len(signature.inputs) == 1 and is_base64(inputs)):
+    if isinstance(inputs, dict) and not is_base64(inputs):
         missing = next((alias for alias in signature.inputs if alias not in inputs), None)
         if missing is not None:
             raise InvalidInputError(f"Missing named input: {missing} in 'inputs' object.")
@@ -129,19 +168,19 @@ def _from_columns(inputs: Any, signature: Signature) -> dict[str, Array]:
     if len(signature.inputs) != 1:
         raise InvalidInputError(
             "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
-            f"tensorinfo_map: {', '.join(signature.inputs)}"
+            "tensorinfo_map"
         )
     alias, spec = next(iter(signature.inputs.items()))
     return {alias: array_of(inputs, spec)}
 
 
-def answer(request: Request, signature: Signature, outputs: Mapping[str, Array]) -> bytes:
+def answer(request: Request, outputs: Mapping[str, Array]) -> bytes:
     """The body of the answer, in the layout of the request.
 
     Raises:
         InvalidInputError: the outputs have no form in that layout.
     """
-    text = _as_rows(signature, outputs) if request.form == "row" else _as_columns(outputs)
+    text = _as_rows(outputs) if request.form == "row" else _as_columns(outputs)
     return text.encode("utf-8", errors="surrogateescape")
 
 
@@ -149,29 +188,29 @@ def _as_columns(outputs: Mapping[str, Array]) -> str:
     written = {alias: write(array, as_base64=_is_binary(alias)) for alias, array in outputs.items()}
     if len(written) == 1:
         return f'{{\n    "outputs": {next(iter(written.values()))}\n}}'
-    fields = ",\n".join(f'        "{alias}": {text}' for alias, text in written.items())
+    fields = ",\n".join(f"        {quoted(alias)}: {text}" for alias, text in written.items())
     return f'{{\n    "outputs": {{\n{fields}\n    }}\n}}'
 
 
-def _as_rows(signature: Signature, outputs: Mapping[str, Array]) -> str:
-    count = _row_count(signature, outputs)
+def _as_rows(outputs: Mapping[str, Array]) -> str:
+    count = _row_count(outputs)
     if len(outputs) == 1:
         alias, array = next(iter(outputs.items()))
         return f'{{\n    "predictions": {write(array, as_base64=_is_binary(alias))}\n}}'
     columns = {alias: rows(array, as_base64=_is_binary(alias)) for alias, array in outputs.items()}
     objects = [
-        "        {" + ", ".join(f'"{alias}": {texts[number]}' for alias, texts in columns.items()) + "}"
+        "        {" + ", ".join(f"{quoted(alias)}: {texts[number]}" for alias, texts in columns.items()) + "}"
         for number in range(count)
     ]
     listed = ",\n".join(objects)
     return f'{{\n    "predictions": [\n{listed}\n    ]\n}}' if objects else '{\n    "predictions": []\n}'
 
 
-def _row_count(signature: Signature, outputs: Mapping[str, Array]) -> int:
+def _row_count(outputs: Mapping[str, Array]) -> int:
     count: int | None = None
     for alias, array in outputs.items():
         if array.ndim == 0:
-            raise InvalidInputError(f"Tensor name: {signature.outputs[alias].alias} has no shape information")
+            raise InvalidInputError(f"Tensor name: {alias} has no shape information")
         if count is not None and len(array) != count:
             raise InvalidInputError(
                 f"Tensor name: {alias} has inconsistent batch size: {len(array)} expecting: {count}"

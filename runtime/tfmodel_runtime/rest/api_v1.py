@@ -83,7 +83,7 @@ class ApiV1:
         return await self._predictor.predict(
             call,
             lambda signature: Ask(tfserving_json.feeds(request, signature)),
-            lambda _handle, signature, outputs: tfserving_json.answer(request, signature, outputs),
+            lambda _handle, _signature, outputs: tfserving_json.answer(request, outputs),
         )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:

@@ -82,9 +82,20 @@ BAD: list[tuple[object, Signature, str]] = [
     ({"instances": [{"a": 1, "c": 2}]}, TWO, "does not have named input: c"),
     ({"instances": [{"a": 1}]}, TWO, "keys must be equal to: a,b"),
     ({"inputs": {"a": [1]}}, TWO, "Missing named input: b"),
-    ({"instances": [[1, 2], [3]]}, FLOAT, "Encountered list at unexpected size: 1 at level: 1 expected size: 2"),
-    ({"instances": [[1], 2]}, FLOAT, "incorrect level: 1"),
-    ({"instances": [1, [2]]}, FLOAT, "unexpected level"),
+    ({"instances": [[1, 2], [3]]}, FLOAT, "Expecting tensor size: 2 but got: 1"),
+    (
+        {"instances": [[1], 2]},
+        FLOAT,
+        "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: Expecting shape [1] but got: []",
+    ),
+    ({"inputs": [[1, 2], [3]]}, FLOAT, "Encountered list at unexpected size: 1 at level: 1 expected size: 2"),
+    ({"inputs": [[1], 2]}, FLOAT, "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Expected at level: 2"),
+    ({"inputs": [1, [2]]}, FLOAT, "Encountered list at unexpected level: 1 expected < 1"),
+    ({"inputs": [{"b64": 1}]}, signature(x=DataType.STRING), "not formatted correctly for base64 data"),
+    ({"instances": [1]}, signature(x=DataType.HALF), "Error: UNIMPLEMENTED: Conversion of JSON Value: 1 to type: half"),
+    ({"instances": [None]}, FLOAT, "JSON Value: null Type: Null is not of expected type: float"),
+    (b'{"instances": [01]}', FLOAT, "JSON Parse error: Missing a comma or ] after an array element. at offset: 16"),
+    (b'{"instances": [nan]}', FLOAT, "JSON Parse error: Invalid value. at offset: 15"),
     ({"instances": ["1"]}, FLOAT, "not of expected type: float"),
     ({"instances": [True]}, FLOAT, "not of expected type: float"),
     ({"instances": [None]}, FLOAT, "not of expected type: float"),
@@ -149,8 +160,7 @@ def test_integers_come_back(array: np.ndarray) -> None:
 
 def answered(body: object, **outputs: np.ndarray) -> str:
     request = tfserving_json.read(json.dumps(body).encode())
-    specs = {alias: TensorSpec(alias, f"{alias}:0", DataType.FLOAT, None) for alias in outputs}
-    return tfserving_json.answer(request, Signature("s", specs, specs, ""), outputs).decode()
+    return tfserving_json.answer(request, outputs).decode()
 
 
 ROWS, COLUMNS = {"instances": [1]}, {"inputs": [1]}
@@ -178,5 +188,11 @@ def test_outputs_without_rows_are_refused_in_rows() -> None:
         answered(ROWS, y=np.array(1.0))
     with pytest.raises(InvalidInputError, match="inconsistent batch size: 2 expecting: 1"):
         answered(ROWS, y=np.zeros(1), z=np.zeros(2))
-    with pytest.raises(InvalidInputError, match="tensor type: float16"):
+    with pytest.raises(InvalidInputError, match="tensor type: half"):
         answered(ROWS, y=np.zeros(1, np.float16))
+
+
+def test_bytes_that_are_no_utf_8_come_out_as_they_are() -> None:
+    request = tfserving_json.read(b'{"instances": ["\xff"]}')
+    assert tfserving_json.feeds(request, signature(s=DataType.STRING))["s"].tolist() == [b"\xff"]
+    assert b'["\xff","\xc3\xa9"]' in tfserving_json.answer(request, {"y": np.array([b"\xff", "é".encode()], object)})
