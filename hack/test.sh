@@ -2,6 +2,7 @@
 # All tests: set-up, checks, then one pytest run over unit, contract and end-to-end tests, whose summary is the last line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source hack/setup/certificates.sh
 say() { printf 'test: %s\n' "$*" >&2; }
 say "set-up"
 hack/setup/venv.sh

@@ -28,7 +28,7 @@ lacks_sys_resource() {
 }
 
 start() {
-  "$here/packages.sh" docker.io containerd runc iptables debootstrap jq conntrack
+  "$here/packages.sh" docker.io containerd runc iptables iproute2 debootstrap jq conntrack
   [ "$(id -u)" = 0 ] || die "needs root to start a Docker engine, and none answers"
   local options=(--data-root "$cache/docker" --exec-root "$state/exec" --pidfile "$pidfile" -H "$ours")
   mkdir -p "$cache/docker" "$state"

@@ -21,6 +21,23 @@ MODULES = (
     "tensorflow_serving.config.model_server_config_pb2",
 )
 
+_WRAPPED = ".google.protobuf.{}Value".format
+FLAG_FILES: dict[str, dict[str, str]] = {
+    "PrometheusConfig": {"enable": "bool", "path": "string"},
+    "MonitoringConfig": {"prometheus_config": ".tensorflow.serving.PrometheusConfig"},
+    "BatchingParameters": {
+        "max_batch_size": _WRAPPED("Int64"),
+        "batch_timeout_micros": _WRAPPED("Int64"),
+        "max_enqueued_batches": _WRAPPED("Int64"),
+        "num_batch_threads": _WRAPPED("Int64"),
+        "thread_pool_name": _WRAPPED("String"),
+        "allowed_batch_sizes": "repeated int64",
+        "pad_variable_length_inputs": "bool",
+        "enable_large_batch_splitting": _WRAPPED("Bool"),
+        "max_execution_batch_size": _WRAPPED("Int64"),
+    },
+}
+
 
 def descriptor_set() -> bytes:
     """A serialized FileDescriptorSet in which every file stands after those that it imports."""
@@ -30,7 +47,34 @@ def descriptor_set() -> bytes:
     files = descriptor_pb2.FileDescriptorSet()
     for descriptor in found.values():
         descriptor.CopyToProto(files.file.add())
+    files.file.append(_flag_files())
     return files.SerializeToString(deterministic=True)
+
+
+def _flag_files() -> descriptor_pb2.FileDescriptorProto:
+    """Messages of files that flags name and the wheel lacks, field by field as TensorFlow Serving numbers them."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tfmodel/flag_files.proto",
+        package="tensorflow.serving",
+        syntax="proto3",
+        dependency=["google/protobuf/wrappers.proto"],
+    )
+    for name, fields in FLAG_FILES.items():
+        message = file.message_type.add(name=name)
+        for number, (field, kind) in enumerate(fields.items(), start=1):
+            _add_field(message, field, number, kind)
+    return file
+
+
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
+    found = descriptor_pb2.FieldDescriptorProto
+    repeated, _, type_name = kind.rpartition(" ")
+    label = found.LABEL_REPEATED if repeated else found.LABEL_OPTIONAL
+    field = message.field.add(name=name, number=number, label=label)
+    if type_name.startswith("."):
+        field.type, field.type_name = found.TYPE_MESSAGE, type_name
+    else:
+        field.type = getattr(found, f"TYPE_{type_name.upper()}")
 
 
 def _collect(descriptor: FileDescriptor, found: dict[str, FileDescriptor]) -> None:

@@ -2,6 +2,7 @@
 # Pins the requirements of each image and of development, with hashes and without addresses.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source hack/setup/certificates.sh
 uv=.venv/bin/uv
 options=(--quiet --generate-hashes --no-header --python-version 3.11 --universal --no-emit-index-url)
 for extra in operator runtime trainer dev; do

@@ -32,8 +32,7 @@ if [ ! -x "$uv/bin/uv" ]; then
 fi
 
 export UV_CACHE_DIR="$cache/uv" UV_PYTHON_DOWNLOADS=never UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
-# A machine's own certificate authorities count, as they do for git and for pip.
-[ ! -s /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=1
+source hack/setup/certificates.sh
 if ! mkdir -p "$UV_CACHE_DIR" || [ "$(stat -c %d "$UV_CACHE_DIR")" != "$(stat -c %d .)" ]; then UV_LINK_MODE=copy; fi
 say "installing packages (the first time takes a minute or two)"
 "$uv/bin/uv" venv --quiet --allow-existing --python "$(command -v python3)" "$venv"

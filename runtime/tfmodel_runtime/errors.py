@@ -43,7 +43,7 @@ class SignatureNotFoundError(RuntimeFault):
     """The SavedModel has no such signature."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'Serving signature name: "{name}" not found in signature def')
+        super().__init__(f'Serving signature key "{name}" not found.')
         self.name = name
 
 

@@ -5,29 +5,36 @@ that is taken and ignored would be a promise that is not kept.
 """
 
 import argparse
+import logging
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfmodel_runtime.servables import policy
 
+_log = logging.getLogger(__name__)
 NOT_HONOURED = frozenset(
     {
-        "grpc_socket_path", "rest_api_num_threads", "rest_api_enable_cors_support", "model_config_file",
-        "model_config_file_poll_wait_seconds", "enable_batching", "batching_parameters_file",
-        "enable_per_model_batching_parameters", "allow_version_labels_for_unavailable_models", "num_load_threads",
-        "num_unload_threads", "flush_filesystem_caches", "tensorflow_session_parallelism",
-        "tensorflow_session_config_file", "platform_config_file", "ssl_config_file", "use_alts_credentials",
-        "saved_model_tags", "grpc_channel_arguments", "grpc_max_threads", "enable_model_warmup",
-        "num_request_iterations_for_warmup", "monitoring_config_file", "per_process_gpu_memory_fraction",
-        "remove_unused_fields_from_bundle_metagraph", "prefer_tflite_model", "num_tflite_pools",
-        "num_tflite_interpreters_per_pool", "enable_signature_method_name_check", "xla_cpu_compilation_enabled",
-        "xla_gpu_compilation_enabled", "enable_profiler", "thread_pool_factory_config_file", "mixed_precision",
-        "enable_grpc_healthcheck_service", "enable_serialization_as_tensor_content", "skip_initialize_tpu",
+        "grpc_socket_path", "rest_api_enable_cors_support", "tensorflow_session_config_file", "platform_config_file",
+        "ssl_config_file", "use_alts_credentials", "per_process_gpu_memory_fraction", "prefer_tflite_model",
+        "num_tflite_pools", "num_tflite_interpreters_per_pool", "enable_signature_method_name_check",
+        "xla_cpu_compilation_enabled", "xla_gpu_compilation_enabled", "thread_pool_factory_config_file",
+        "mixed_precision",
     }
 )  # fmt: skip
+WITHOUT_EFFECT = {
+    "rest_api_num_threads": "one event loop answers; --predict_threads bounds what runs at once",
+    "grpc_max_threads": "one event loop answers; --predict_threads bounds what runs at once",
+    "num_unload_threads": "each unload has a thread of its own",
+    "flush_filesystem_caches": "the system gives up its file caches by itself",
+    "remove_unused_fields_from_bundle_metagraph": "only the signatures of a graph are kept anyway",
+    "enable_profiler": "there is no profiler service",
+    "enable_grpc_healthcheck_service": "the health service is always there",
+    "skip_initialize_tpu": "there is no TPU support",
+}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|)")
 
@@ -37,7 +44,10 @@ class Flags:
     """What the command line says."""
 
     model_name: str
-    model_base_path: Path
+    model_base_path: Path | None
+    model_config_file: Path | None
+    model_config_file_poll_wait_seconds: float
+    allow_version_labels_for_unavailable_models: bool
     port: int
     rest_api_port: int
     bind_address: str
@@ -46,9 +56,16 @@ class Flags:
     file_system_poll_wait_seconds: float
     max_num_load_retries: int
     load_retry_interval_micros: int
+    num_load_threads: int
+    saved_model_tags: tuple[str, ...]
+    enable_model_warmup: bool
+    num_request_iterations_for_warmup: int
     rest_api_timeout_in_ms: int
     tensorflow_intra_op_parallelism: int
     tensorflow_inter_op_parallelism: int
+    monitoring_config_file: Path | None
+    enable_serialization_as_tensor_content: bool
+    grpc_channel_arguments: tuple[tuple[str, str | int], ...]
     grpc_max_message_bytes: int
     rest_max_body_bytes: int
     predict_threads: int
@@ -75,11 +92,36 @@ def parse(arguments: Sequence[str]) -> Flags:
     parser = _parser()
     found, unknown = parser.parse_known_args([_underscored(argument) for argument in arguments])
     for argument in unknown:
-        name = argument.lstrip("-").partition("=")[0]
-        if name in NOT_HONOURED:
-            parser.error(f"--{name} is a flag of TensorFlow Serving that this server does not honour yet: remove it")
-        parser.error(f"unknown flag {argument}: see --help")
+        _judge(argument, parser)
+    _check(found, parser)
+    session = found.__dict__.pop("tensorflow_session_parallelism")
+    if session:
+        found.tensorflow_intra_op_parallelism = found.tensorflow_inter_op_parallelism = session
     return Flags(**vars(found))
+
+
+def _judge(argument: str, parser: argparse.ArgumentParser) -> None:
+    """What is not a flag here: refused, or named in the log if what it asks for is so anyway."""
+    name = argument.lstrip("-").partition("=")[0]
+    if name in WITHOUT_EFFECT:
+        _log.warning("--%s has no effect: %s", name, WITHOUT_EFFECT[name])
+        return
+    if name in NOT_HONOURED:
+        parser.error(f"--{name} is a flag of TensorFlow Serving that this server does not honour yet: remove it")
+    parser.error(f"unknown flag {argument}: see --help")
+
+
+def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if not found.model_base_path and not found.model_config_file:
+        parser.error("--model_base_path or --model_config_file is needed")
+    if found.file_system_poll_wait_seconds < 0:
+        parser.error("--file_system_poll_wait_seconds must not be negative: 0 looks once")
+    parts = (found.tensorflow_intra_op_parallelism, found.tensorflow_inter_op_parallelism)
+    if found.tensorflow_session_parallelism and any(parts):
+        parser.error(
+            "--tensorflow_session_parallelism excludes --tensorflow_intra_op_parallelism and "
+            "--tensorflow_inter_op_parallelism"
+        )
 
 
 def _underscored(argument: str) -> str:
@@ -93,12 +135,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "tfmodel serve", description="Serves the versions of a SavedModel over REST and gRPC.", allow_abbrev=False
     )
-    add = parser.add_argument
+    for group in (_add_models, _add_loading, _add_ports, _add_limits, _add_tensorflow, _add_process):
+        group(parser)
+    return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("models").add_argument
     add("--model_name", default="default", help="name that clients use (default)")
-    add("--model_base_path", type=Path, required=True, help="folder that holds the version folders")
-    add("--port", type=int, default=8500, help="gRPC port (8500); 0 lets the system choose")
-    add("--rest_api_port", type=int, default=8501, help="REST port (8501); 0 lets the system choose")
-    add("--bind_address", default="0.0.0.0", help="address that both ports listen on (0.0.0.0)")  # noqa: S104
+    add("--model_base_path", type=Path, help="folder that holds the version folders")
+    add("--model_config_file", type=Path, help="models to serve, a ModelServerConfig in text format; wins over the two")
+    add(
+        "--model_config_file_poll_wait_seconds",
+        type=float,
+        default=0.0,
+        help="seconds between looks at that file; 0 reads it once (0)",
+    )
+    add(
+        "--allow_version_labels_for_unavailable_models",
+        **_SWITCH,
+        help="let HandleReloadConfigRequest assign labels to versions that are not loaded (false)",
+    )
     add("--managed_store", action="store_true", help="load only versions that carry the mark of a complete one")
     add(
         "--model_version_policy",
@@ -106,22 +163,65 @@ def _parser() -> argparse.ArgumentParser:
         default=policy.Latest(),
         help="latest:N, all, or specific:N,N (latest:1)",
     )
+    add("--saved_model_tags", type=_tags, default=("serve",), help="tags of the graph, by commas (serve)")
+
+
+def _add_loading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("loading").add_argument
     add("--file_system_poll_wait_seconds", type=float, default=1.0, help="seconds between looks at the folder (1)")
     add("--max_num_load_retries", type=int, default=5, help="how often a failed load is tried again (5)")
     add("--load_retry_interval_micros", type=int, default=60_000_000, help="microseconds between tries (60000000)")
-    add("--rest_api_timeout_in_ms", type=int, default=30_000, help="longest time of a REST request (30000)")
+    add("--num_load_threads", type=int, default=0, help="loads at the same time; 0: as many as cores (0)")
+    add("--enable_model_warmup", **{**_SWITCH, "default": True}, help="warm up before a version is available (true)")
     add(
-        "--tensorflow_intra_op_parallelism", type=int, default=0, help="threads inside an op; 0 leaves it to TensorFlow"
+        "--num_request_iterations_for_warmup",
+        type=int,
+        default=0,
+        help="how often each warm-up request is sent; 0: once",
     )
-    add("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads across ops; 0 leaves it to TensorFlow")
+
+
+def _add_ports(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("ports").add_argument
+    add("--port", type=int, default=8500, help="gRPC port (8500); 0 lets the system choose")
+    add("--rest_api_port", type=int, default=8501, help="REST port (8501); 0 lets the system choose")
+    add("--bind_address", default="0.0.0.0", help="address that both ports listen on (0.0.0.0)")  # noqa: S104
+    add("--grpc_channel_arguments", type=_arguments, default=(), help="arguments of the gRPC server: name=value,...")
+    add(
+        "--enable_serialization_as_tensor_content",
+        **_SWITCH,
+        help="answer gRPC in tensor_content, not in typed fields (false)",
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("limits").add_argument
+    add("--rest_api_timeout_in_ms", type=int, default=30_000, help="longest time of a REST request (30000)")
     add("--grpc_max_message_bytes", type=int, default=128 * 2**20, help="largest gRPC message (128 MiB)")
     add("--rest_max_body_bytes", type=int, default=128 * 2**20, help="largest REST body (128 MiB)")
     add("--predict_threads", type=int, default=_cores(), help="threads that run the model (the cores)")
     add("--max_requests_in_flight", type=int, default=1024, help="more requests are refused at once (1024)")
+
+
+def _add_tensorflow(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("TensorFlow").add_argument
+    add("--tensorflow_session_parallelism", type=int, default=0, help="both of the next two")
+    add(
+        "--tensorflow_intra_op_parallelism", type=int, default=0, help="threads inside an op; 0 leaves it to TensorFlow"
+    )
+    add("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads across ops; 0 leaves it to TensorFlow")
+
+
+def _add_process(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("process").add_argument
+    add(
+        "--monitoring_config_file",
+        type=Path,
+        help="a MonitoringConfig: TensorFlow Serving's own metrics, and their path",
+    )
     add("--drain_delay", type=_seconds, default=5.0, help="time between SIGTERM and closing the ports (5s)")
     add("--drain_grace", type=_seconds, default=30.0, help="time for requests in flight after that (30s)")
     add("--log_level", choices=("debug", "info", "warning", "error"), default="info", help="least level of logs (info)")
-    return parser
 
 
 def _policy(text: str) -> policy.VersionPolicy:
@@ -136,6 +236,32 @@ def _seconds(text: str) -> float:
         return seconds(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _switch(text: str) -> bool:
+    """A boolean as TensorFlow's flag parser reads it."""
+    found = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+    return found
+
+
+_SWITCH: dict[str, Any] = {"type": _switch, "nargs": "?", "const": True, "default": False}
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _arguments(text: str) -> tuple[tuple[str, str | int], ...]:
+    """name=value,name=value; a value that is a whole number is one (model_servers/server.cc)."""
+    found: list[tuple[str, str | int]] = []
+    for part in filter(None, text.split(",")):
+        name, sign, value = part.partition("=")
+        if not sign:
+            raise argparse.ArgumentTypeError(f"expected name=value, got {part!r}")
+        found.append((name, int(value) if value.lstrip("-").isdecimal() else value))
+    return tuple(found)
 
 
 def _cores() -> int:

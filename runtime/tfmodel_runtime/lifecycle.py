@@ -8,10 +8,13 @@ second signal ends the wait.
 import asyncio
 import gc
 import logging
+import math
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 
@@ -37,19 +40,31 @@ class RestServer(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a server is made of. `followers` run beside it until it stops."""
+
+    manager: Manager
+    predictor: Predictor
+    readiness: Readiness
+    api: ApiV1
+    app: RestApp
+    grpc: GrpcServer
+    followers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+
+
 class Lifecycle:
     """Runs the server until it is told to stop."""
 
-    def __init__(
-        self, flags: Flags, manager: Manager, predictor: Predictor, readiness: Readiness, api: ApiV1, app: RestApp
-    ) -> None:
+    def __init__(self, flags: Flags, parts: Parts) -> None:
         self._flags = flags
-        self._manager = manager
-        self._predictor = predictor
-        self._readiness = readiness
-        self._api = api
-        self._grpc = GrpcServer(manager, predictor, most_message_bytes=flags.grpc_max_message_bytes)
-        self._rest = RestServer(_uvicorn_config(flags, app))
+        self._parts = parts
+        self._manager = parts.manager
+        self._predictor = parts.predictor
+        self._readiness = parts.readiness
+        self._api = parts.api
+        self._grpc = parts.grpc
+        self._rest = RestServer(_uvicorn_config(flags, parts.app))
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -63,14 +78,16 @@ class Lifecycle:
         serving = await self._open()
         following = asyncio.create_task(self._manager.run())
         watching = asyncio.create_task(self._watch_readiness())
+        followers = [asyncio.create_task(follower()) for follower in self._parts.followers]
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stopping, serving, following), return_when=asyncio.FIRST_COMPLETED)
         is_told = self._stop.is_set()
         stopping.cancel()
-        watching.cancel()
+        for task in (watching, *followers):
+            task.cancel()
         await self._drain(serving)
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await asyncio.gather(following, watching, *followers, return_exceptions=True)
         await self._manager.close()
         self._predictor.close()
         if not is_told:
@@ -116,9 +133,14 @@ class Lifecycle:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), self._flags.drain_delay)
         self._rest.should_exit = True
-        self._rest.force_exit = self._hurry.is_set()
-        grace = 0.0 if self._hurry.is_set() else self._flags.drain_grace
-        await asyncio.gather(self._grpc.stop(grace), serving, return_exceptions=True)
+        closing = asyncio.gather(self._grpc.stop(self._flags.drain_grace), serving, return_exceptions=True)
+        hurrying = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait((closing, hurrying), return_when=asyncio.FIRST_COMPLETED)
+        if self._hurry.is_set():
+            self._rest.force_exit = True
+            await self._grpc.stop(0)
+        await closing
+        hurrying.cancel()
 
 
 def _uvicorn_config(flags: Flags, app: RestApp) -> uvicorn.Config:
@@ -130,5 +152,5 @@ def _uvicorn_config(flags: Flags, app: RestApp) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(flags.drain_grace),
+        timeout_graceful_shutdown=math.ceil(flags.drain_grace),
     )

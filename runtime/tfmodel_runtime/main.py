@@ -3,22 +3,32 @@
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from tfmodel_runtime import replay
+from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
-from tfmodel_runtime.engine.loader import EngineLoader
+from tfmodel_runtime.engine.loader import EngineLoader, Options
+from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.flags import Flags, parse
-from tfmodel_runtime.lifecycle import Lifecycle
+from tfmodel_runtime.grpc.model_service import ModelService
+from tfmodel_runtime.grpc.prediction_service import PredictionService
+from tfmodel_runtime.grpc.server import GrpcServer
+from tfmodel_runtime.lifecycle import Lifecycle, Parts
 from tfmodel_runtime.lifecycle_state import Readiness
-from tfmodel_runtime.observability import logs
+from tfmodel_runtime.observability import logs, tfserving
 from tfmodel_runtime.observability.metrics import Metrics
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.app import RestApp, operations
-from tfmodel_runtime.servables.manager import Manager, ModelConfig, Retries
+from tfmodel_runtime.servables.config_file import ConfigFile
+from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
 
 _log = logging.getLogger(__name__)
@@ -27,20 +37,27 @@ _MICROS = 1_000_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is told to stop; the exit code of the process."""
+    logs.set_up("info")
     flags = parse(sys.argv[1:] if arguments is None else arguments)
     logs.set_up(flags.log_level)
     try:
         uvloop.run(serve(flags))
-    except (OSError, RuntimeError, capi.TensorFlowMissingError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError, InvalidInputError, capi.TensorFlowMissingError) as error:
         _log.critical("cannot serve: %s", error)
         return 1
     return 0
 
 
 async def serve(flags: Flags) -> None:
-    """Serves what the flags name until SIGTERM or SIGINT."""
+    """Serves what the flags name until SIGTERM or SIGINT.
+
+    Raises:
+        OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
+        InvalidInputError: a file that a flag names is not what it should be.
+    """
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"), tensorflow_version=capi.version())
-    manager = _manager(flags, metrics)
+    file = _config_file(flags)
+    manager = _manager(flags, file.read() if file else [_one_model(flags)], metrics)
     predictor = Predictor(manager, metrics, threads=flags.predict_threads, most_waiting=flags.max_requests_in_flight)
     readiness = Readiness(manager)
     api = ApiV1(
@@ -49,24 +66,68 @@ async def serve(flags: Flags) -> None:
         timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
         most_body_bytes=flags.rest_max_body_bytes,
     )
-    app = RestApp(api, operations(readiness, metrics))
-    await Lifecycle(flags, manager, predictor, readiness, api, app).run()
+    app = RestApp(api, operations(readiness, metrics, tfserving_path=_monitoring_path(flags)))
+    followers = [lambda: file.follow(manager)] if file else []
+    parts = Parts(manager, predictor, readiness, api, app, _grpc(flags, manager, predictor, metrics), followers)
+    await Lifecycle(flags, parts).run()
 
 
-def _manager(flags: Flags, metrics: Metrics) -> Manager:
-    source = DirectorySource(flags.model_base_path, is_managed=flags.managed_store)
-    loader = EngineLoader(
+def _config_file(flags: Flags) -> ConfigFile | None:
+    if flags.model_config_file is None:
+        return None
+    return ConfigFile(
+        flags.model_config_file,
+        poll_seconds=flags.model_config_file_poll_wait_seconds,
         is_managed=flags.managed_store,
-        intra_op_threads=flags.tensorflow_intra_op_parallelism,
-        inter_op_threads=flags.tensorflow_inter_op_parallelism,
     )
-    return Manager(
-        [ModelConfig(flags.model_name, source, flags.model_version_policy)],
-        loader,
-        metrics,
-        retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS),
-        poll_seconds=flags.file_system_poll_wait_seconds,
+
+
+def _one_model(flags: Flags) -> ModelConfig:
+    source = DirectorySource(flags.model_base_path or Path(), is_managed=flags.managed_store)
+    return ModelConfig(flags.model_name, source, flags.model_version_policy)
+
+
+def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics) -> Manager:
+    loader = EngineLoader(
+        Options(
+            is_managed=flags.managed_store,
+            tags=flags.saved_model_tags,
+            intra_op_threads=flags.tensorflow_intra_op_parallelism,
+            inter_op_threads=flags.tensorflow_inter_op_parallelism,
+        ),
+        warm_up=partial(replay.warm_up, iterations=flags.num_request_iterations_for_warmup)
+        if flags.enable_model_warmup
+        else None,
     )
+    retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)
+    loading = Loading(retries, flags.num_load_threads)
+    return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)
+
+
+def _grpc(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> GrpcServer:
+    encode = tensor_proto.encode_content if flags.enable_serialization_as_tensor_content else tensor_proto.encode
+    services = (
+        PredictionService(manager, predictor, encode),
+        ModelService(
+            manager,
+            metrics,
+            allows_early_labels=flags.allow_version_labels_for_unavailable_models,
+            is_managed=flags.managed_store,
+        ),
+    )
+    return GrpcServer(services, most_message_bytes=flags.grpc_max_message_bytes, arguments=flags.grpc_channel_arguments)
+
+
+def _monitoring_path(flags: Flags) -> str | None:
+    """Where TensorFlow Serving's own metrics are asked for; None if they are not.
+
+    Raises:
+        OSError: the file cannot be read.
+        InvalidInputError: it is no MonitoringConfig.
+    """
+    if flags.monitoring_config_file is None:
+        return None
+    return tfserving.path_of(flags.monitoring_config_file.read_text())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Any
 from google.protobuf import json_format
 
 from tfmodel.wire import messages
-from tfmodel_runtime.servables.manager import Handle, Manager
+from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.servable import Handle
 from tfmodel_runtime.servables.states import WIRE_NUMBERS
 
 _TYPE_URL = "type.googleapis.com/tensorflow.serving.SignatureDefMap"

@@ -1,32 +1,40 @@
-"""The path of a prediction: acquire a version, decode, run, encode, count. It knows no protocol.
+"""The path of a request: acquire a version, decode, run, encode, count. It knows no protocol.
 
-Decoding and encoding need the signature, so they take place while the version is held. The model runs in a thread of a pool of
-bounded size; more requests than `most_waiting` are refused at once, since a queue that grows helps nobody.
+Decoding and encoding need the signature, so they take place while the version is held; those of large requests in a thread, so
+that they hold up nobody. The model runs in a thread of a pool of bounded size; more requests than `most_waiting` are refused at
+once, since a queue that grows helps nobody.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.engine.signature import Signature
+from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
-from tfmodel_runtime.errors import OverloadedError, RuntimeFault, SignatureNotFoundError, TimedOutError
-from tfmodel_runtime.observability.metrics import Metrics
-from tfmodel_runtime.servables.manager import Handle, Manager
+from tfmodel_runtime.errors import (
+    InvalidInputError,
+    OverloadedError,
+    RuntimeFault,
+    SignatureNotFoundError,
+    TimedOutError,
+)
+from tfmodel_runtime.observability.metrics import Metrics, Request
+from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.servable import Handle
 from tfmodel_runtime.statuses import Code, code_of
 
 Answer = TypeVar("Answer")
-DEFAULT_SIGNATURE = "serving_default"
+_LARGE_BYTES = 2**18
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a protocol says of a request before its inputs are read."""
+    """What a protocol says of a request before its inputs are read. `body_bytes` is its size on the wire."""
 
     model: str
     version: int | None
@@ -35,22 +43,16 @@ class Call:
     protocol: str
     method: str = "predict"
     timeout_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a codec made of a request for a signature."""
-
-    feeds: Mapping[str, Array]
-    fetches: Sequence[str] | None = None
+    body_bytes: int = 0
 
 
 Decode = Callable[[Signature], Ask]
 Encode = Callable[[Handle, Signature, Mapping[str, Array]], Answer]
+Select = Callable[[Handle], Signature]
 
 
 class Predictor:
-    """Answers predictions with the manager's versions. `close` ends its threads."""
+    """Answers requests with the manager's versions. `close` ends its threads."""
 
     def __init__(self, manager: Manager, metrics: Metrics, *, threads: int, most_waiting: int) -> None:
         self._manager = manager
@@ -59,60 +61,94 @@ class Predictor:
         self._most_waiting = most_waiting
         self.in_flight = 0
 
-    async def predict(self, call: Call, decode: Decode, encode: "Encode[Answer]") -> Answer:
-        """The answer to a call.
+    async def predict(
+        self, call: Call, decode: Decode, encode: "Encode[Answer]", select: Select | None = None
+    ) -> Answer:
+        """The answer to a call. `select` finds its signature where it is not the one that the call names.
 
         Raises:
             RuntimeFault: a cause that the caller is told of.
         """
         begun = time.perf_counter()
-        labels = ("", "", "")
+        request = Request(call.model, "", "", call.method, call.protocol)
         code = Code.INTERNAL
         self._enter()
         try:
             with self._manager.acquire(call.model, call.version, call.label) as handle:
-                labels = (handle.name, str(handle.version), "")
-                signature = _signature(handle, call.signature)
-                labels = (handle.name, str(handle.version), signature.name)
-                answer = await self._run(call, handle, signature, decode, encode)
+                request = request.of(str(handle.version), "")
+                signature = select(handle) if select else _signature(handle, call)
+                request = request.of(str(handle.version), signature.name)
+                answer = await self._run(call, request, handle, signature, decode, encode)
             code = Code.OK
         except RuntimeFault as fault:
             code = code_of(fault)
             raise
+        except asyncio.CancelledError:
+            code = Code.CANCELLED
+            raise
         finally:
-            self._leave(call, labels, code, time.perf_counter() - begun)
+            self.in_flight -= 1
+            self._metrics.in_flight.dec()
+            self._metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
 
+    async def read(self, call: Call, reader: Callable[[], Answer]) -> Answer:
+        """What a reader makes of a body, before the model is looked up; a body that it refuses is counted.
+
+        Raises:
+            RuntimeFault: the body is not what it should be.
+        """
+        begun = time.perf_counter()
+        try:
+            return await self._work(call.body_bytes, reader)
+        except RuntimeFault as fault:
+            request = Request(call.model, "", "", call.method, call.protocol)
+            self._metrics.answered(request, code_of(fault).name, time.perf_counter() - begun)
+            raise
+
     async def _run(
-        self, call: Call, handle: Handle, signature: Signature, decode: Decode, encode: "Encode[Answer]"
+        self,
+        call: Call,
+        request: Request,
+        handle: Handle,
+        signature: Signature,
+        decode: Decode,
+        encode: "Encode[Answer]",
     ) -> Answer:
         deadline = None if call.timeout_seconds is None else time.monotonic() + call.timeout_seconds
-        ask = decode(signature)
-        work = self._threads.submit(_run_until, deadline, handle.model, signature, ask)
+        ask = await self._work(call.body_bytes, lambda: decode(signature))
+        begun = time.perf_counter()
+        outputs = await self._outputs(deadline, handle.model, signature, ask)
+        self._metrics.ran(request, time.perf_counter() - begun)
+        size = sum(array.nbytes for array in outputs.values())
+        return await self._work(size, lambda: encode(handle, signature, outputs))
+
+    async def _work(self, size: int, work: Callable[[], Answer]) -> Answer:
+        """Work on so many bytes: here, or in a thread if it may take long."""
+        if size < _LARGE_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _outputs(
+        self, deadline: float | None, model: SavedModel, signature: Signature, ask: Ask
+    ) -> dict[str, Array]:
+        left = None if deadline is None else deadline - time.monotonic()
+        work = self._threads.submit(_run_until, deadline, model, signature, ask)
         running = asyncio.wrap_future(work)
         try:
-            outputs = await asyncio.wait_for(asyncio.shield(running), call.timeout_seconds)
+            return await asyncio.wait_for(asyncio.shield(running), left)
         except (TimeoutError, asyncio.CancelledError) as gone:
             if not work.cancel():
                 await _end_of(running)
             if isinstance(gone, TimeoutError):
                 raise TimedOutError("Timed out waiting for notification") from gone
             raise
-        return encode(handle, signature, outputs)
 
     def _enter(self) -> None:
         if self.in_flight >= self._most_waiting:
             raise OverloadedError(f"{self.in_flight} requests are being answered; no more than that are taken")
         self.in_flight += 1
         self._metrics.in_flight.inc()
-
-    def _leave(self, call: Call, labels: tuple[str, str, str], code: Code, seconds: float) -> None:
-        self.in_flight -= 1
-        self._metrics.in_flight.dec()
-        named = (*labels, call.method, call.protocol)
-        self._metrics.requests.labels(*named, code.name).inc()
-        if code is Code.OK:
-            self._metrics.request_seconds.labels(*named).observe(seconds)
 
     def close(self) -> None:
         """Ends the threads once they are idle."""
@@ -125,7 +161,7 @@ def _run_until(deadline: float | None, model: SavedModel, signature: Signature, 
     return model.run(signature, ask.feeds, ask.fetches, timeout_seconds=left)
 
 
-async def _end_of(running: "asyncio.Future[dict[str, Array]]") -> None:
+async def _end_of(running: "asyncio.Future[Any]") -> None:
     """Waits for a run whose outcome nobody wants any more, however often the waiting is cancelled.
 
     A thread cannot be interrupted, and the version that it runs must be held for as long as it does.
@@ -133,11 +169,18 @@ async def _end_of(running: "asyncio.Future[dict[str, Array]]") -> None:
     while not running.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([running])
-    running.exception()
+    if not running.cancelled():
+        running.exception()
 
 
-def _signature(handle: Handle, name: str) -> Signature:
-    found = handle.model.signatures.get(name or DEFAULT_SIGNATURE)
-    if found is None:
-        raise SignatureNotFoundError(name or DEFAULT_SIGNATURE)
-    return found
+def _signature(handle: Handle, call: Call) -> Signature:
+    """The signature that a call names; its absence is told as TensorFlow Serving tells it for the method and protocol."""
+    name = call.signature or DEFAULT_SIGNATURE
+    found = handle.model.signatures.get(name)
+    if found is not None:
+        return found
+    if call.method in ("classify", "regress"):
+        raise InvalidInputError(f"No signature was found with the name: {name}")
+    if call.protocol == "rest":
+        raise InvalidInputError(f'Serving signature name: "{name}" not found in signature def')
+    raise SignatureNotFoundError(name)

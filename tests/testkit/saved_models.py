@@ -115,6 +115,58 @@ def graph_with_table(folder: Path) -> None:
         )
 
 
+def of_examples(folder: Path) -> None:
+    """A TensorFlow 1 export that parses tf.Example, with several signatures, under a tag beside its own."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        serialized = v1.placeholder(tf.string, [None], name="serialized")
+        features = {
+            "x": tf.io.FixedLenFeature([], tf.float32),
+            "name": tf.io.FixedLenFeature([], tf.string, default_value="none"),
+        }
+        parsed = tf.io.parse_example(serialized, features)
+        x = tf.identity(parsed["x"], name="x")
+        scores = tf.stack([x, 1 - x], axis=1)
+        labels = tf.stack([parsed["name"], tf.fill(tf.shape(parsed["name"]), "other")], axis=1)
+        info = v1.saved_model.build_tensor_info
+        inputs = {"inputs": info(serialized)}
+        definition = v1.saved_model.build_signature_def
+        signatures = {
+            "serving_default": definition(
+                inputs, {"classes": info(labels), "scores": info(scores)}, "tensorflow/serving/classify"
+            ),
+            "only_scores": definition(inputs, {"scores": info(scores)}, "tensorflow/serving/classify"),
+            "only_classes": definition(inputs, {"classes": info(labels)}, "tensorflow/serving/classify"),
+            "half": definition(inputs, {"outputs": info(x * 0.5)}, "tensorflow/serving/regress"),
+            "column": definition(inputs, {"outputs": info(x[:, None])}, "tensorflow/serving/regress"),
+            "wide": definition(inputs, {"outputs": info(scores)}, "tensorflow/serving/regress"),
+            "predict_x": definition({"x": info(x)}, {"y": info(x * 2)}, "tensorflow/serving/predict"),
+        }
+        builder = v1.saved_model.builder.SavedModelBuilder(str(folder / "of_examples" / "1"))
+        builder.add_meta_graph_and_variables(session, ["serve", "mine"], signature_def_map=signatures)
+        builder.save()
+
+
+def with_defaults(folder: Path) -> None:
+    """Inputs that a request may leave out."""
+    import tensorflow as tf
+
+    class Scaled(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.float32, name="x"),
+                tf.TensorSpec([], tf.float32, name="scale"),
+            ]
+        )
+        def scaled(self, x, scale=tf.constant(2.0)):  # noqa: B008 - the default is what is tested
+            return {"y": x * scale, "scale": scale}
+
+    model = Scaled()
+    tf.saved_model.save(model, str(folder / "with_defaults" / "1"), signatures={"serving_default": model.scaled})
+
+
 def slow_and_rare(folder: Path) -> None:
     """A loop as long as it is told to be, and types that few models have."""
     import tensorflow as tf
@@ -164,7 +216,16 @@ def keras_files(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (half_plus_two, flowers, types, graph_with_table, slow_and_rare, keras_files):
+    for make in (
+        half_plus_two,
+        flowers,
+        types,
+        graph_with_table,
+        of_examples,
+        with_defaults,
+        slow_and_rare,
+        keras_files,
+    ):
         make(folder)
 
 

@@ -89,3 +89,14 @@ def encode(array: Array) -> Any:
     else:
         field.extend(flat.tolist())
     return proto
+
+
+def encode_content(array: Array) -> Any:
+    """A TensorProto with the array's values as `tensor_content`; strings have no such form and stay in their field."""
+    data_type = of_array(array)
+    if data_type is DataType.STRING:
+        return encode(array)
+    proto = messages.TensorProto(dtype=int(data_type), tensor_content=np.ascontiguousarray(array).tobytes())
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    return proto

@@ -1,6 +1,8 @@
 """Loads a version for the manager: checks that it is whole, restores it, warms it up."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfmodel.store import manifest
@@ -12,25 +14,47 @@ _log = logging.getLogger(__name__)
 _DATA_LOSS = 15
 
 
-class EngineLoader:
-    """Loads SavedModels with TensorFlow. A version of a managed store must have the sizes that its manifest lists."""
+WarmUp = Callable[[SavedModel, Path], bool]
 
-    def __init__(self, *, is_managed: bool, intra_op_threads: int = 0, inter_op_threads: int = 0) -> None:
-        self._is_managed = is_managed
-        self._intra_op_threads = intra_op_threads
-        self._inter_op_threads = inter_op_threads
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How SavedModels are loaded. 0 threads leaves the number to TensorFlow."""
+
+    is_managed: bool = False
+    tags: tuple[str, ...] = ("serve",)
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+
+
+class EngineLoader:
+    """Loads SavedModels with TensorFlow. A version of a managed store must have the sizes that its manifest lists.
+
+    `warm_up` sends the requests that a version brings along, and says whether there were any; without it nothing is warmed up.
+    """
+
+    def __init__(self, options: Options | None = None, *, warm_up: WarmUp | None = None) -> None:
+        self._options = options or Options()
+        self._warm_up = warm_up
 
     def load(self, path: Path) -> SavedModel:
         """The version in the folder, warmed up.
 
         Raises:
-            LoadError: files are missing or cut, or TensorFlow cannot load it.
+            LoadError: files are missing or cut, TensorFlow cannot load it, or a warm-up request fails.
         """
-        if self._is_managed:
+        options = self._options
+        if options.is_managed:
             _check_sizes(path)
-        model = SavedModel.load(path, intra_op_threads=self._intra_op_threads, inter_op_threads=self._inter_op_threads)
+        model = SavedModel.load(
+            path,
+            tags=options.tags,
+            intra_op_threads=options.intra_op_threads,
+            inter_op_threads=options.inter_op_threads,
+        )
         try:
-            _warm_up(model, path)
+            if self._warm_up is not None and not self._warm_up(model, path):
+                _warm_up(model, path)
         except BaseException:
             model.close()
             raise

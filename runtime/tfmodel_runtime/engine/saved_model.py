@@ -43,7 +43,7 @@ class SavedModel:
         )  # a copy: the graph's constants may be large
         self.signature_defs: Mapping[str, Any] = kept.signature_def
         self.tensorflow_version: str = meta_graph.meta_info_def.tensorflow_version
-        self.signatures = signatures_of(meta_graph)
+        self.signatures = signatures_of(kept)
         self._is_unbounded = is_unbounded(meta_graph)
         self._slow: set[str] = set()
         self._outputs = self._find_outputs()

@@ -1,11 +1,13 @@
 """What a SavedModel can be asked: signatures, their inputs and outputs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfmodel.wire.dtypes import DataType, known
+from tfmodel.wire.tensors import Array
 
+DEFAULT_SIGNATURE = "serving_default"
 INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
 
@@ -21,18 +23,35 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature by name; inputs and outputs by alias, in the order of their aliases."""
+    """A signature by name; inputs and outputs by alias, in the order of their aliases; `defaults` are TensorProtos by alias."""
 
     name: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     method_name: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """Inputs, outputs and method in a line, for error texts."""
+        return (
+            f'inputs {{{",".join(self.inputs)}}} outputs {{{",".join(self.outputs)}}} method_name: "{self.method_name}"'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is fed to a signature and fetched from it, by alias; without `fetches` all outputs are fetched."""
+
+    feeds: Mapping[str, Array]
+    fetches: Sequence[str] | None = None
 
 
 def signatures_of(meta_graph: Any) -> dict[str, Signature]:
     """The signatures of a MetaGraphDef that can be called."""
     return {
-        name: Signature(name, _specs(found.inputs), _specs(found.outputs), found.method_name)
+        name: Signature(
+            name, _specs(found.inputs), _specs(found.outputs), found.method_name, dict(found.defaults.items())
+        )
         for name, found in sorted(meta_graph.signature_def.items())
         if name not in INTERNAL_SIGNATURES
     }

@@ -1,30 +1,71 @@
-"""tensorflow.serving.ModelService: GetModelStatus. Labels in the request are ignored, as TensorFlow Serving does."""
+"""tensorflow.serving.ModelService: GetModelStatus, HandleReloadConfigRequest (contract section 8.3)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
 
 from tfmodel.wire import messages
+from tfmodel_runtime.errors import ExecutionError
 from tfmodel_runtime.grpc.calls import unary
 from tfmodel_runtime.grpc.prediction_service import target
 from tfmodel_runtime.model_info import status
+from tfmodel_runtime.observability.metrics import Metrics
+from tfmodel_runtime.servables import config
 from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.servable import ModelConfig
+from tfmodel_runtime.statuses import Code
 
 SERVICE = "tensorflow.serving.ModelService"
 
 
 class ModelService:
-    """Tells of models."""
+    """Tells of models, and takes others to serve."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, metrics: Metrics, *, allows_early_labels: bool, is_managed: bool) -> None:
         self._manager = manager
+        self._metrics = metrics
+        self._allows_early_labels = allows_early_labels
+        self._is_managed = is_managed
 
     def handler(self) -> Any:
         """The service as gRPC registers it."""
-        methods = {"GetModelStatus": unary(self.get_model_status, messages.GetModelStatusRequest)}
+        methods = {
+            "GetModelStatus": unary(self.get_model_status, messages.GetModelStatusRequest),
+            "HandleReloadConfigRequest": unary(self.handle_reload_config, messages.ReloadConfigRequest),
+        }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     async def get_model_status(self, request: Any, _context: Any) -> Any:
-        """ModelService.GetModelStatus."""
+        """ModelService.GetModelStatus. A label in the request is ignored, as TensorFlow Serving does."""
         name, version, _label = target(request)
         return status(self._manager, name, version)
+
+    async def handle_reload_config(self, request: Any, _context: Any) -> Any:
+        """ModelService.HandleReloadConfigRequest: replaces the models; answers once those that are new can be used."""
+        before = {name: self._metrics.tfserving.value(name) for name in request.metric_names}
+        wanted = config.models(request.config, is_managed=self._is_managed)
+        new = {one.name for one in wanted} - self._manager.names()
+        if not self._allows_early_labels:
+            self._check_labels({one.name: one for one in wanted})
+        self._manager.configure(wanted)
+        failed = await self._manager.settled(new)
+        if failed:
+            told = ", ".join(f"{{{name} due to error: {reason}}}" for name, reason in sorted(failed.items()))
+            raise ExecutionError(Code.UNKNOWN, f"{len(failed)} model(s) did not become available: {{{told}}}")
+        answer = messages.ReloadConfigResponse()
+        answer.status.error_code = Code.OK
+        for name, value in before.items():
+            answer.metric.add(name=name, int64_value_increase=self._metrics.tfserving.value(name) - value)
+        return answer
+
+    def _check_labels(self, wanted: Mapping[str, ModelConfig]) -> None:
+        """TensorFlow Serving lets a request assign labels to available versions only."""
+        for name, one in wanted.items():
+            for version in one.labels.values():
+                if version not in self._manager.available(name):
+                    raise ExecutionError(
+                        Code.FAILED_PRECONDITION,
+                        f"Request to assign label to version {version} of model {name}, which is not currently available "
+                        "for inference",
+                    )

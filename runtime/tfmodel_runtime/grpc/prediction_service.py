@@ -1,4 +1,4 @@
-"""tensorflow.serving.PredictionService: Predict and GetModelMetadata (contract section 8)."""
+"""tensorflow.serving.PredictionService: Predict, Classify, Regress, MultiInference, GetModelMetadata (contract section 8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,46 +6,98 @@ from typing import Any
 import grpc
 
 from tfmodel.wire import messages
-from tfmodel.wire.dtypes import name, of_array
-from tfmodel_runtime.codec import tensor_proto
-from tfmodel_runtime.engine.signature import Signature
+from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.grpc.calls import remaining_seconds, unary
+from tfmodel_runtime.methods import classification, examples, multi_inference, prediction, regression
 from tfmodel_runtime.model_info import metadata
-from tfmodel_runtime.predict import Ask, Call, Predictor
-from tfmodel_runtime.servables.manager import Handle, Manager
+from tfmodel_runtime.predict import Call, Predictor
+from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.servable import Handle
 
 SERVICE = "tensorflow.serving.PredictionService"
 
 
 class PredictionService:
-    """Answers predictions."""
+    """Answers predictions. Tensors are encoded by `encode_tensor`."""
 
-    def __init__(self, manager: Manager, predictor: Predictor) -> None:
+    def __init__(self, manager: Manager, predictor: Predictor, encode_tensor: prediction.EncodeTensor) -> None:
         self._manager = manager
         self._predictor = predictor
+        self._encode_tensor = encode_tensor
 
     def handler(self) -> Any:
-        """The service as gRPC registers it; methods that are not there answer UNIMPLEMENTED."""
+        """The service as gRPC registers it."""
         methods = {
             "Predict": unary(self.predict, messages.PredictRequest),
+            "Classify": unary(self.classify, messages.ClassificationRequest),
+            "Regress": unary(self.regress, messages.RegressionRequest),
+            "MultiInference": unary(self.multi_inference, messages.MultiInferenceRequest),
             "GetModelMetadata": unary(self.get_model_metadata, messages.GetModelMetadataRequest),
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     async def predict(self, request: Any, context: Any) -> Any:
         """PredictionService.Predict."""
-        model, version, label = target(request)
-        call = Call(
-            model,
-            version,
-            label,
-            request.model_spec.signature_name,
-            "grpc",
-            timeout_seconds=remaining_seconds(context),
+        return await self._predictor.predict(
+            _call(request, context, "predict"),
+            lambda signature: prediction.ask(request, signature),
+            lambda handle, signature, outputs: prediction.answer(
+                _effective_spec(handle, signature), outputs, self._encode_tensor
+            ),
         )
-        return await self._predictor.predict(call, lambda signature: _ask(request, signature), _answer)
+
+    async def classify(self, request: Any, context: Any) -> Any:
+        """PredictionService.Classify."""
+        found: list[Array] = []
+
+        def decode(signature: Signature) -> Ask:
+            classification.check(signature)
+            found.append(examples.serialized(request.input))
+            return classification.ask(signature, found[0])
+
+        def encode(handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
+            result = classification.as_proto(classification.classified(outputs, len(found[0])))
+            return messages.ClassificationResponse(model_spec=_effective_spec(handle, signature), result=result)
+
+        return await self._predictor.predict(_call(request, context, "classify"), decode, encode)
+
+    async def regress(self, request: Any, context: Any) -> Any:
+        """PredictionService.Regress."""
+        found: list[Array] = []
+
+        def decode(signature: Signature) -> Ask:
+            regression.check(signature)
+            found.append(examples.serialized(request.input))
+            return regression.ask(signature, found[0])
+
+        def encode(handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
+            result = regression.as_proto(regression.values(outputs, len(found[0])))
+            return messages.RegressionResponse(model_spec=_effective_spec(handle, signature), result=result)
+
+        return await self._predictor.predict(_call(request, context, "regress"), decode, encode)
+
+    async def multi_inference(self, request: Any, context: Any) -> Any:
+        """PredictionService.MultiInference. Version and label are those of the first task."""
+        if not request.tasks:
+            raise InvalidInputError("ModelSpec has no name specified.")
+        tasks: list[multi_inference.Task] = []
+        found: list[Array] = []
+
+        def select(handle: Handle) -> Signature:
+            tasks.extend(multi_inference.tasks(request, handle.model.signatures))
+            return multi_inference.merged(tasks)
+
+        def decode(_signature: Signature) -> Ask:
+            found.append(examples.serialized(request.input))
+            return multi_inference.ask(tasks, found[0])
+
+        def encode(handle: Handle, _signature: Signature, outputs: Mapping[str, Array]) -> Any:
+            return multi_inference.answer(request, tasks, handle.version, outputs, len(found[0]))
+
+        call = _call(request.tasks[0], context, "multi_inference", size=request.ByteSize())
+        return await self._predictor.predict(call, decode, encode, select)
 
     async def get_model_metadata(self, request: Any, _context: Any) -> Any:
         """PredictionService.GetModelMetadata."""
@@ -75,51 +127,22 @@ def target(request: Any) -> tuple[str, int | None, str | None]:
     return spec.name, version, spec.version_label if choice == "version_label" else None
 
 
-def _ask(request: Any, signature: Signature) -> Ask:
-    _check_aliases(request.inputs, signature)
-    feeds = {alias: tensor_proto.decode(request.inputs[alias], alias) for alias in signature.inputs}
-    for alias, array in feeds.items():
-        wanted = signature.inputs[alias].data_type
-        found = of_array(array)
-        if found is not wanted:
-            number = list(signature.inputs).index(alias)
-            raise InvalidInputError(f"Expects arg[{number}] to be {name(wanted)} but {name(found)} is provided")
-    return Ask(feeds, _fetches(list(request.output_filter), signature))
+def _call(request: Any, context: Any, method: str, *, size: int | None = None) -> Call:
+    model, version, label = target(request)
+    return Call(
+        model,
+        version,
+        label,
+        request.model_spec.signature_name,
+        "grpc",
+        method,
+        timeout_seconds=remaining_seconds(context),
+        body_bytes=request.ByteSize() if size is None else size,
+    )
 
 
-def _check_aliases(inputs: Mapping[str, Any], signature: Signature) -> None:
-    sent, wanted = set(inputs), set(signature.inputs)
-    if len(sent) != len(wanted):
-        raise InvalidInputError(
-            f"input size does not match signature: {len(sent)}!={len(wanted)} len({_set(sent)}) != len({_set(wanted)}). "
-            f"Sent extra: {_set(sent - wanted)}. Missing but required: {_set(wanted - sent)}."
-        )
-    for alias in sorted(wanted - sent):
-        tensor = signature.inputs[alias].tensor_name
-        raise InvalidInputError(
-            f"Signature input alias: {alias}(feed name: {tensor}) not found in request and no default value provided. "
-            f"Inputs expected to be in the set {_set(wanted)}."
-        )
-
-
-def _set(names: set[str]) -> str:
-    return "{" + ",".join(sorted(names)) + "}"
-
-
-def _fetches(wanted: list[str], signature: Signature) -> list[str] | None:
-    for number, alias in enumerate(wanted):
-        if alias not in signature.outputs:
-            raise InvalidInputError(f"output tensor alias not found in signature: {alias}")
-        if alias in wanted[:number]:
-            raise InvalidInputError(f"duplicate output tensor alias: {alias}")
-    return wanted or None
-
-
-def _answer(handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
-    answer = messages.PredictResponse()
-    answer.model_spec.name = handle.name
-    answer.model_spec.version.value = handle.version
-    answer.model_spec.signature_name = signature.name
-    for alias, array in outputs.items():
-        answer.outputs[alias].CopyFrom(tensor_proto.encode(array))
-    return answer
+def _effective_spec(handle: Handle, signature: Signature) -> Any:
+    """The name, the version that answered, and the signature that was used; a label is not told again."""
+    spec = messages.ModelSpec(name=handle.name, signature_name=signature.name or DEFAULT_SIGNATURE)
+    spec.version.value = handle.version
+    return spec

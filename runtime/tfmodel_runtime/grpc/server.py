@@ -1,6 +1,7 @@
 """The gRPC server: TensorFlow Serving's services, grpc.health.v1 that follows readiness, reflection."""
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -8,30 +9,33 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from tfmodel.wire import messages
 from tfmodel_runtime.grpc import model_service, prediction_service
-from tfmodel_runtime.predict import Predictor
-from tfmodel_runtime.servables.manager import Manager
 
 _FOLLOWED = ("", prediction_service.SERVICE, model_service.SERVICE)
 _SERVICES = (*_FOLLOWED[1:], health.SERVICE_NAME, reflection.SERVICE_NAME)
+
+Arguments = Sequence[tuple[str, str | int]]
+
+
+class Service(Protocol):
+    """A service of ours."""
+
+    def handler(self) -> Any:
+        """The service as gRPC registers it."""
 
 
 class GrpcServer:
     """A server on one address. `start` opens the port, `stop` finishes what is in flight within the grace."""
 
-    def __init__(self, manager: Manager, predictor: Predictor, *, most_message_bytes: int) -> None:
+    def __init__(self, services: Iterable[Service], *, most_message_bytes: int, arguments: Arguments = ()) -> None:
         options = [
             ("grpc.max_receive_message_length", most_message_bytes),
             ("grpc.max_send_message_length", most_message_bytes),
+            *arguments,
             ("grpc.so_reuseport", 0),
         ]
         self._server = grpc.aio.server(options=options)
         self._health = health.aio.HealthServicer()
-        self._server.add_generic_rpc_handlers(
-            (
-                prediction_service.PredictionService(manager, predictor).handler(),
-                model_service.ModelService(manager).handler(),
-            )
-        )
+        self._server.add_generic_rpc_handlers(tuple(service.handler() for service in services))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _know(health_pb2.DESCRIPTOR)
         _know(reflection_pb2.DESCRIPTOR)

@@ -3,9 +3,12 @@
 Labels are bounded: `model`, `version` and `signature` are empty for a request that named something that is not loaded.
 """
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from tfmodel_runtime.observability.tfserving import TfServingMetrics
 from tfmodel_runtime.servables.states import State
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -14,15 +17,39 @@ _REQUEST = ("model", "version", "signature", "method", "protocol")
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
+_APIS = {
+    ("predict", "rest"): "predict", ("classify", "rest"): "classify", ("regress", "rest"): "regress",
+    ("predict", "grpc"): "Predict", ("classify", "grpc"): "Classify", ("regress", "grpc"): "Regress",
+    ("status", "rest"): "", ("metadata", "rest"): "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a request asked for, as labels. `version` and `signature` are empty until they are found."""
+
+    model: str
+    version: str
+    signature: str
+    method: str
+    protocol: str
+
+    def of(self, version: str, signature: str) -> "Request":
+        """The same request, of which more is known."""
+        return Request(self.model, version, signature, self.method, self.protocol)
+
+
 class Metrics:
     """All metrics of a runtime. It is the manager's observer."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str, tensorflow_version: str) -> None:
         self._registry = registry
-        self.requests = Counter(
+        self._known: set[str] = set()
+        self.tfserving = TfServingMetrics()
+        self._requests = Counter(
             "tfmodel_runtime_requests", "Requests that were answered.", (*_REQUEST, "code"), registry=registry
         )
-        self.request_seconds = Histogram(
+        self._request_seconds = Histogram(
             "tfmodel_runtime_request_duration_seconds",
             "Time from a request's arrival to its answer, of requests that succeeded.",
             _REQUEST,
@@ -52,12 +79,30 @@ class Metrics:
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
         info.labels(version, tensorflow_version).set(1)
 
+    def answered(self, request: Request, code: str, seconds: float) -> None:
+        """A request was answered with a canonical code, such as OK; the time counts for those that succeeded."""
+        model = request.model if request.version or request.model in self._known else ""
+        labels = (model, request.version, request.signature, request.method, request.protocol)
+        self._requests.labels(*labels, code).inc()
+        if code == "OK":
+            self._request_seconds.labels(*labels).observe(seconds)
+        api = _APIS.get((request.method, request.protocol))
+        if api is not None:
+            self.tfserving.answered(model, api, request.protocol.upper(), code, seconds)
+
+    def ran(self, request: Request, seconds: float) -> None:
+        """The model ran for a request."""
+        api = _APIS.get((request.method, request.protocol))
+        if api is not None:
+            self.tfserving.ran(request.model, api.capitalize(), seconds)
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def state_changed(self, model: str, version: int, state: State) -> None:
         """A version is in a new state; of those that ended nothing is kept."""
+        self._known.add(model)
         for other in State:
             if other is not state and other is not State.UNLOADED:
                 self._forget(model, str(version), other.value)

@@ -7,14 +7,19 @@ import json
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
-from tfmodel_runtime.codec import tfserving_json
-from tfmodel_runtime.errors import InvalidInputError, RuntimeFault, UnimplementedError
+from tfmodel_runtime.codec import examples_json, tfserving_json
+from tfmodel_runtime.engine.signature import Ask, Signature
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
+from tfmodel_runtime.methods import classification, examples, regression
 from tfmodel_runtime.model_info import metadata_json, status_json
-from tfmodel_runtime.predict import Ask, Call, Predictor
+from tfmodel_runtime.predict import Call, Predictor
 from tfmodel_runtime.rest.paths import Target, parse
 from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.servable import Handle
 from tfmodel_runtime.statuses import http_status_of
 
 Scope = MutableMapping[str, Any]
@@ -66,24 +71,45 @@ class ApiV1:
         if target.action == "metadata":
             return metadata_json(self._manager, target.name, target.version, target.label)
         body = await self._body(scope, receive)
-        if target.action != "predict":
-            raise UnimplementedError(f":{target.action} is not served yet; use :predict")
-        return await self._predict(target, body)
+        if target.action == "predict":
+            return await self._predict(target, body)
+        return await self._of_examples(target, body)
 
     async def _predict(self, target: Target, body: bytes) -> bytes:
-        request = tfserving_json.read(body)
-        call = Call(
+        call = self._call(target, body)
+        request = await self._predictor.read(call, lambda: tfserving_json.read(body))
+        return await self._predictor.predict(
+            replace(call, signature=request.signature_name),
+            lambda signature: Ask(tfserving_json.feeds(request, signature)),
+            lambda _handle, _signature, outputs: tfserving_json.answer(request, outputs),
+        )
+
+    async def _of_examples(self, target: Target, body: bytes) -> bytes:
+        """Classify and regress."""
+        call = self._call(target, body)
+        request = await self._predictor.read(call, lambda: examples_json.read(body))
+        array = examples.as_array(request.examples, request.context)
+        is_classify = target.action == "classify"
+
+        def encode(_handle: Handle, _signature: Signature, outputs: Mapping[str, Array]) -> bytes:
+            if is_classify:
+                return examples_json.classifications(classification.classified(outputs, len(array)).rows())
+            return examples_json.regressions(regression.values(outputs, len(array)))
+
+        method = classification.ask if is_classify else regression.ask
+        call = replace(call, signature=request.signature_name)
+        return await self._predictor.predict(call, lambda signature: method(signature, array), encode)
+
+    def _call(self, target: Target, body: bytes) -> Call:
+        return Call(
             target.name,
             target.version,
             target.label,
-            request.signature_name,
+            "",
             "rest",
+            target.action,
             timeout_seconds=self._timeout_seconds,
-        )
-        return await self._predictor.predict(
-            call,
-            lambda signature: Ask(tfserving_json.feeds(request, signature)),
-            lambda _handle, _signature, outputs: tfserving_json.answer(request, outputs),
+            body_bytes=len(body),
         )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:

@@ -9,8 +9,8 @@ from tfmodel_runtime.rest.api_v1 import ApiV1, Receive, Scope, Send
 _NOT_READY = 503
 
 
-def operations(readiness: Readiness, metrics: Metrics) -> FastAPI:
-    """Health and metrics."""
+def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | None = None) -> FastAPI:
+    """Health and metrics; TensorFlow Serving's own metrics under their path, if one is given."""
     app = FastAPI(title="tfmodel runtime", openapi_url=None)
 
     @app.get("/healthz")
@@ -31,6 +31,13 @@ def operations(readiness: Readiness, metrics: Metrics) -> FastAPI:
     async def exposition() -> Response:
         """Metrics in Prometheus' text format."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+
+    if tfserving_path:
+
+        @app.get(tfserving_path)
+        async def tfserving_exposition() -> Response:
+            """TensorFlow Serving's own metrics."""
+            return Response(metrics.tfserving.exposition(), media_type="text/plain")
 
     return app
 

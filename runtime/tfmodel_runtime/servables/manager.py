@@ -4,22 +4,24 @@ Every poll it asks each model's source which versions exist and its policy which
 `policy.next_action` say what to do until there is nothing left to do. Loading, warming up and closing take place in threads;
 everything else in the event loop, so that no lock is needed. A version that fails is tried again a bounded number of times, each
 wait in a task of its own, so that it holds up nobody else. A request holds a version by a counted handle; unloading waits
-until the count is 0.
+until the count is 0. Models can be added and taken away while it runs.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
-from tfmodel_runtime.servables import policy
-from tfmodel_runtime.servables.sources import DirectorySource
+from tfmodel_runtime.servables import memory, policy
+from tfmodel_runtime.servables.servable import Handle, Model, ModelConfig, Servable, VersionState
 from tfmodel_runtime.servables.states import LEGAL_MOVES, State
 from tfmodel_runtime.statuses import Code
 
@@ -51,15 +53,6 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """A model: where its versions are, and which are wanted."""
-
-    name: str
-    source: DirectorySource
-    version_policy: policy.VersionPolicy = field(default_factory=policy.Latest)
-
-
-@dataclass(frozen=True, slots=True)
 class Retries:
     """How often a failed load is tried again, and after how many seconds."""
 
@@ -67,38 +60,13 @@ class Retries:
     seconds: float = 60.0
 
 
-@dataclass(slots=True)
-class Servable:
-    """One version of a model. `holders` counts the requests that use it."""
-
-    name: str
-    version: int
-    path: Path
-    state: State = State.NEW
-    model: SavedModel | None = None
-    error: str = ""
-    error_code: int = 0
-    holders: int = 0
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 @dataclass(frozen=True, slots=True)
-class Handle:
-    """A version for the time of one request."""
+class Loading:
+    """How versions are loaded: tries, threads (0: as many as cores), and the memory there is for them."""
 
-    name: str
-    version: int
-    model: SavedModel
-
-
-@dataclass(frozen=True, slots=True)
-class VersionState:
-    """What is told of a version: its state in TensorFlow Serving's words, and why it failed."""
-
-    version: int
-    state: str
-    error_code: int
-    error_message: str
+    retries: Retries = field(default_factory=Retries)
+    threads: int = 0
+    room: memory.Room = field(default_factory=memory.Room)
 
 
 class Manager:
@@ -106,39 +74,71 @@ class Manager:
 
     def __init__(
         self,
-        models: list[ModelConfig],
+        models: Iterable[ModelConfig],
         loader: Loader,
         observer: Observer,
+        loading: Loading | None = None,
         *,
-        retries: Retries | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        self._models = {model.name: model for model in models}
+        self._models = {config.name: Model(config) for config in models}
+        self._gone: dict[str, Model] = {}
         self._loader = loader
         self._observer = observer
-        self._retries = retries or Retries()
+        self._loading = loading or Loading()
         self._poll_seconds = poll_seconds
-        self._servables: dict[str, dict[int, Servable]] = {model.name: {} for model in models}
-        self._aspired: dict[str, frozenset[int]] = {}
+        threads = self._loading.threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="load")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reconfigured = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Follows the sources until cancelled."""
+        """Follows the sources until cancelled; with a poll of 0 seconds it looks once, and again when models are configured."""
         while True:
-            for model in self._models.values():
+            for model in list(self._models.values()):
                 await self._follow(model)
-            await asyncio.sleep(self._poll_seconds)
+            self._reconfigured.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reconfigured.wait(), self._poll_seconds or None)
 
     async def close(self) -> None:
         """Unloads everything, waiting for those who hold a version."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        held = [one for versions in self._servables.values() for one in versions.values()]
-        for one in held:
+        models = [*self._models.values(), *self._gone.values()]
+        held = [(model, one) for model in models for one in model.versions.values()]
+        for _model, one in held:
             if one.state is State.AVAILABLE:
                 self._move(one, State.DRAINING)
-        await asyncio.gather(*(self._unload(one) for one in held if one.state is State.DRAINING))
+        await asyncio.gather(*(self._unload(model, one) for model, one in held if one.state is State.DRAINING))
+        self._threads.shutdown(wait=False)
+
+    def configure(self, configs: Iterable[ModelConfig]) -> None:
+        """Replaces the models by others. Those that stay keep what is loaded; those that go are unloaded."""
+        wanted = {config.name: config for config in configs}
+        for name in set(self._models) - set(wanted):
+            gone = self._models.pop(name)
+            gone.aspired = frozenset()
+            self._gone[name] = gone
+            self._forsake(gone)
+            self._act(gone)
+        for name, config in wanted.items():
+            found = self._models.get(name) or self._gone.pop(name, None) or Model(config)
+            found.config = config
+            found.move_labels()
+            self._models[name] = found
+        self._reconfigured.set()
+
+    def configs(self) -> dict[str, ModelConfig]:
+        """What each model is configured to be, by its name."""
+        return {name: model.config for name, model in self._models.items()}
+
+    def available(self, name: str) -> list[int]:
+        """The versions of a model that answer, in order; none for a model that is not served."""
+        model = self._models.get(name)
+        return model.available() if model else []
 
     def names(self) -> frozenset[str]:
         """Names of the models that are served."""
@@ -150,9 +150,29 @@ class Manager:
         Only wanted versions are ever loaded. One that is no longer wanted counts too: it stays until its successor is up, and
         a successor that cannot be loaded must not take a server out of service that answers.
         """
-        return all(
-            any(one.state is State.AVAILABLE for one in versions.values()) for versions in self._servables.values()
-        )
+        return all(model.available() for model in self._models.values())
+
+    async def settled(self, names: Iterable[str]) -> dict[str, str]:
+        """Waits until each of the models answers or has nothing left to try; why, by name, for those that do not answer."""
+        waiting, failed = set(names), {}
+        while waiting:
+            self._changed.clear()
+            for name in list(waiting):
+                model = self._models.get(name)
+                told = (
+                    [one.error for one in model.versions.values() if one.state is State.FAILED] if model else ["gone"]
+                )
+                is_busy = model is not None and any(
+                    one.state in (State.NEW, State.LOADING) for one in model.versions.values()
+                )
+                if model is not None and model.available():
+                    waiting.discard(name)
+                elif told and not is_busy:
+                    failed[name] = told[0]
+                    waiting.discard(name)
+            if waiting:
+                await self._changed.wait()
+        return failed
 
     @contextlib.contextmanager
     def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Handle]:
@@ -162,10 +182,8 @@ class Manager:
             ModelNotFoundError: the model or version is not available.
             LabelNotFoundError: no version has that label.
         """
-        if label is not None:
-            raise LabelNotFoundError(label)
-        servable = self._find(name, version)
-        if servable is None or servable.model is None:
+        servable = self._find(name, version, label)
+        if servable.model is None:
             raise ModelNotFoundError(name, version)
         servable.holders += 1
         try:
@@ -175,39 +193,47 @@ class Manager:
             if servable.holders == 0:
                 servable.released.set()
 
-    def _find(self, name: str, version: int | None) -> Servable | None:
-        versions = self._servables.get(name, {})
-        if version is not None:
-            found = versions.get(version)
-            return found if found is not None and found.state is State.AVAILABLE else None
-        available = [number for number, one in versions.items() if one.state is State.AVAILABLE]
-        return versions[max(available)] if available else None
+    def _find(self, name: str, version: int | None, label: str | None) -> Servable:
+        model = self._models.get(name)
+        if label is not None:
+            if model is None or label not in model.labels:
+                raise LabelNotFoundError(label)
+            version = model.labels[label]
+        if model is None:
+            raise ModelNotFoundError(name, version)
+        available = model.available()
+        number = version if version is not None else available[-1] if available else None
+        if number is None or number not in available:
+            raise ModelNotFoundError(name, version)
+        return model.versions[number]
 
     def states(self, name: str, version: int | None = None) -> list[VersionState]:
         """What is to be told of a model's versions, the newest first; versions that ended stay listed.
 
         Raises:
-            ModelNotFoundError: nothing is known of the model.
+            ModelNotFoundError: nothing is known of the model or version.
         """
-        versions = self._servables.get(name)
-        found = [one for one in (versions or {}).values() if version in (None, one.version)]
+        model = self._models.get(name) or self._gone.get(name)
+        found = [one for one in model.versions.values() if version in (None, one.version)] if model else []
         if not found:
             raise ModelNotFoundError(name, version)
         newest_first = sorted(found, key=lambda one: one.version, reverse=True)
         return [VersionState(one.version, one.state.wire_name, one.error_code, one.error) for one in newest_first]
 
-    async def _follow(self, model: ModelConfig) -> None:
-        existing = await asyncio.to_thread(model.source.versions)
-        if existing is None:
+    async def _follow(self, model: Model) -> None:
+        config = model.config
+        existing = await asyncio.to_thread(config.source.versions)
+        if existing is None or self._models.get(config.name) is not model:
             return
-        self._aspired[model.name] = policy.aspired(existing, model.version_policy)
-        self._add_new(model.name, existing)
-        self._act(model.name)
+        model.aspired = policy.aspired(existing, model.config.version_policy)
+        self._add_new(model, existing)
+        self._forsake(model)
+        self._act(model)
 
-    def _add_new(self, name: str, existing: Mapping[int, Path]) -> None:
+    def _add_new(self, model: Model, existing: Mapping[int, Path]) -> None:
         """Takes up versions that are wanted and not there, or wanted again after they were unloaded or replaced."""
-        found = self._servables[name]
-        for number in self._aspired[name]:
+        found, name = model.versions, model.config.name
+        for number in model.aspired:
             if number not in found or found[number].state is State.UNLOADED:
                 found[number] = Servable(name, number, existing[number])
                 self._observer.state_changed(name, number, State.NEW)
@@ -215,19 +241,33 @@ class Manager:
             if found[number].state is State.FAILED:
                 del found[number]
 
-    def _act(self, name: str) -> None:
-        found, wanted = self._servables[name], self._aspired.get(name, frozenset())
+    @staticmethod
+    def _forsake(model: Model) -> None:
+        for number, one in model.versions.items():
+            if number not in model.aspired:
+                one.unwanted.set()
+            else:
+                one.unwanted.clear()
+
+    def _act(self, model: Model) -> None:
+        model.move_labels()
         while True:
-            snapshots = [policy.Snapshot(one.version, one.state, one.version in wanted) for one in found.values()]
-            match policy.next_action(snapshots):
+            match policy.next_action(model.snapshots()):
                 case policy.Load(version):
-                    self._move(found[version], State.LOADING)
-                    self._start(self._load(found[version]))
+                    self._begin_load(model, model.versions[version])
                 case policy.Unload(version):
-                    self._move(found[version], State.DRAINING)
-                    self._start(self._unload(found[version]))
+                    self._begin_unload(model, model.versions[version])
                 case None:
                     return
+
+    def _begin_load(self, model: Model, servable: Servable) -> None:
+        self._move(servable, State.LOADING)
+        self._start(self._load(model, servable))
+
+    def _begin_unload(self, model: Model, servable: Servable) -> None:
+        self._move(servable, State.DRAINING)
+        model.move_labels()
+        self._start(self._unload(model, servable))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -239,24 +279,27 @@ class Manager:
             raise RuntimeError(f"a version cannot go from {servable.state} to {state}")
         servable.state = state
         self._observer.state_changed(servable.name, servable.version, state)
+        self._changed.set()
 
-    async def _load(self, servable: Servable) -> None:
-        for attempt in range(self._retries.count + 1):
-            if await self._load_once(servable):
+    async def _load(self, model: Model, servable: Servable) -> None:
+        retries = self._loading.retries
+        for attempt in range(retries.count + 1):
+            if await self._load_once(model, servable):
                 self._move(servable, State.AVAILABLE)
-                self._act(servable.name)
+                self._act(model)
                 return
-            if attempt < self._retries.count:
-                await asyncio.sleep(self._retries.seconds)
-            if servable.version not in self._aspired.get(servable.name, frozenset()):
+            if attempt < retries.count:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(servable.unwanted.wait(), retries.seconds)
+            if servable.unwanted.is_set():
                 break
         self._move(servable, State.FAILED)
-        self._act(servable.name)
+        self._act(model)
 
-    async def _load_once(self, servable: Servable) -> bool:
+    async def _load_once(self, model: Model, servable: Servable) -> bool:
         begun = time.monotonic()
         try:
-            servable.model = await asyncio.to_thread(self._loader.load, servable.path)
+            await self._fill(model, servable)
         except LoadError as error:
             self._note_failure(servable, error.message, error.code)
             return False
@@ -270,19 +313,47 @@ class Manager:
         _log.info("version %d of %s is available after %.2f s", servable.version, servable.name, seconds)
         return True
 
+    async def _fill(self, model: Model, servable: Servable) -> None:
+        """Loads a version, beside those of its model that are no longer wanted, or in their place where both would not fit.
+
+        Raises:
+            LoadError: it cannot be loaded, or would not fit.
+        """
+        unwanted = [model.versions[number] for number in model.available() if number not in model.aspired]
+        async with self._loading.room.reserved(servable.path, [one.path for one in unwanted]) as verdict:
+            if not verdict.fits_after_unloading:
+                raise LoadError(str(servable.path), verdict.reason, Code.RESOURCE_EXHAUSTED)
+            if not verdict.fits:
+                await self._unload_first(model, unwanted)
+            loop = asyncio.get_running_loop()
+            servable.model = await loop.run_in_executor(self._threads, self._loader.load, servable.path)
+
+    async def _unload_first(self, model: Model, unwanted: list[Servable]) -> None:
+        for one in unwanted:
+            if one.state is State.AVAILABLE:
+                _log.warning("version %d of %s makes room for its successor", one.version, one.name)
+                self._move(one, State.DRAINING)
+        model.move_labels()
+        await asyncio.gather(*(self._unload(model, one) for one in unwanted if one.state is State.DRAINING))
+
     def _note_failure(self, servable: Servable, message: str, code: int) -> None:
         servable.error, servable.error_code = message, code
         self._observer.load_failed(servable.name, servable.version)
         _log.warning("cannot load version %d of %s: %s", servable.version, servable.name, message)
 
-    async def _unload(self, servable: Servable) -> None:
+    async def _unload(self, model: Model, servable: Servable) -> None:
         """Waits until nobody holds a draining version, then gives its memory back."""
         while servable.holders:
             servable.released.clear()
             await servable.released.wait()
-        model, servable.model = servable.model, None
-        if model is not None:
-            await asyncio.to_thread(model.close)
+        loaded, servable.model = servable.model, None
+        if loaded is not None:
+            await asyncio.to_thread(_give_back, loaded)
         self._move(servable, State.UNLOADED)
         _log.info("version %d of %s is unloaded", servable.version, servable.name)
-        self._act(servable.name)
+        self._act(model)
+
+
+def _give_back(loaded: SavedModel) -> None:
+    loaded.close()
+    memory.trim()

@@ -7,7 +7,6 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -129,10 +128,10 @@ def test_metadata_and_status(channel) -> None:
     assert (found.version, found.state) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
 
 
-def test_what_is_not_there_yet_is_unimplemented(channel) -> None:
-    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+def test_what_no_service_has_is_unimplemented(channel) -> None:
+    run = channel.unary_unary("/tensorflow.serving.SessionService/SessionRun")
     with pytest.raises(grpc.RpcError) as failed:
-        stub.Classify(classification_pb2.ClassificationRequest())
+        run(b"")
     assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

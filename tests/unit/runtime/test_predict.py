@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tfmodel_runtime.engine.signature import Signature
+from tfmodel_runtime.engine.signature import Ask, Signature
 from tfmodel_runtime.errors import TimedOutError
 from tfmodel_runtime.observability.metrics import Metrics
-from tfmodel_runtime.predict import Ask, Call, Predictor
-from tfmodel_runtime.servables.manager import Handle
+from tfmodel_runtime.predict import Call, Predictor
+from tfmodel_runtime.servables.servable import Handle
 
 
 class HeldModel:

@@ -15,7 +15,7 @@ from tfmodel.store.layout import MARK
 from tfmodel.store.manifest import Manifest, records
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType
-from tfmodel_runtime.engine.loader import EngineLoader
+from tfmodel_runtime.engine.loader import EngineLoader, Options
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.warmup import warm_up
 from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError
@@ -272,16 +272,16 @@ def test_warming_up_tells_which_signatures_answer(saved_models: Path) -> None:
 def test_a_version_of_a_managed_store_must_be_as_long_as_its_record_says(saved_models: Path, tmp_path: Path) -> None:
     folder = damaged(saved_models, tmp_path)
     with pytest.raises(LoadError, match="manifest"):
-        EngineLoader(is_managed=True).load(folder)
+        EngineLoader(Options(is_managed=True)).load(folder)
     found = records(folder)
     manifest = Manifest(model="m", owner="", run_id="1", run_key="1", created_at="", tensorflow_version="", files=found)
     (folder / MARK).parent.mkdir()
     (folder / MARK).write_text(manifest.model_dump_json(by_alias=True))
-    EngineLoader(is_managed=True).load(folder).close()
+    EngineLoader(Options(is_managed=True)).load(folder).close()
     with (folder / "variables" / "variables.data-00000-of-00001").open("r+b") as data:
         data.truncate(1)
     with pytest.raises(LoadError, match=r"missing or cut: variables/variables\.data") as failed:
-        EngineLoader(is_managed=True).load(folder)
+        EngineLoader(Options(is_managed=True)).load(folder)
     assert failed.value.code == 15
 
 

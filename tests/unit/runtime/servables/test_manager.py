@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
-from tfmodel_runtime.servables.manager import Manager, ModelConfig, Retries
+from tfmodel_runtime.servables.manager import Loading, Manager, Retries
 from tfmodel_runtime.servables.policy import Everything, Latest, VersionPolicy
+from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
 from tfmodel_runtime.servables.states import State
 
@@ -72,7 +73,7 @@ async def managing(
     base: Path, loader: FakeLoader, wanted: VersionPolicy | None = None, retries: Retries | None = None
 ) -> AsyncIterator[Manager]:
     model = ModelConfig("m", DirectorySource(base), wanted or Latest())
-    manager = Manager([model], loader, Silent(), retries=retries or Retries(0, 0), poll_seconds=0.01)
+    manager = Manager([model], loader, Silent(), Loading(retries or Retries(0, 0)), poll_seconds=0.01)
     running = asyncio.create_task(manager.run())
     try:
         yield manager
@@ -155,9 +156,9 @@ async def test_two_reasons_to_act_at_once_unload_a_version_once(tmp_path: Path) 
     manager = Manager([ModelConfig("m", DirectorySource(tmp_path), Latest())], loader, seen, poll_seconds=3600)
     await manager._follow(manager._models["m"])
     await until(manager, v1="AVAILABLE")
-    manager._aspired["m"] = frozenset()
-    manager._act("m")
-    manager._act("m")
+    manager._models["m"].aspired = frozenset()
+    manager._act(manager._models["m"])
+    manager._act(manager._models["m"])
     assert len(manager._tasks) == 1
     await until(manager, v1="END")
     assert seen.states == ["New", "Loading", "Available", "Draining", "Unloaded"]

@@ -1,0 +1,98 @@
+"""Whether another version fits into the memory that the process may use, and giving memory back to the system.
+
+The limit is the control group's (version 2 or 1). What a version needs is estimated as TensorFlow Serving does, from its size on
+disk (servables/tensorflow/util.cc, EstimateResourceFromPathUsingDiskState). Loads that could exceed the limit together take turns.
+"""
+
+import asyncio
+import ctypes
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_MULTIPLIER = 1.2
+_MIB = 2**20
+_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "file"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+        "total_cache",
+    ),
+)
+_NO_LIMIT = 2**60
+
+
+def free_bytes() -> int | None:
+    """Bytes that the control group still allows, what the kernel caches counted as free; None if there is no limit."""
+    for limit_file, usage_file, stat_file, cached in _GROUPS:
+        try:
+            limit = Path(limit_file).read_text().strip()
+            if limit == "max" or int(limit) >= _NO_LIMIT:
+                return None
+            stat = dict(line.split() for line in Path(stat_file).read_text().splitlines())
+            return int(limit) - int(Path(usage_file).read_text()) + int(stat.get(cached, 0))
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def needed_bytes(path: Path) -> int:
+    """Bytes of memory that the version in a folder is expected to need."""
+    return int(sum(found.stat().st_size for found in path.rglob("*") if found.is_file()) * _MULTIPLIER)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a version fits: `fits`, or does once others are unloaded (`fits_after_unloading`), or not, for a `reason`."""
+
+    fits: bool = True
+    fits_after_unloading: bool = True
+    reason: str = ""
+
+
+class Room:
+    """Memory for loads. `free` tells how many bytes there are, None if there is no limit."""
+
+    def __init__(self, free: Callable[[], int | None] = free_bytes) -> None:
+        self._free = free
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def reserved(self, path: Path, reclaimable: Sequence[Path] = ()) -> AsyncIterator[Verdict]:
+        """Room for the version in a folder during its load. The versions in the folders `reclaimable` can be unloaded for it."""
+        if self._free() is None:
+            yield Verdict()
+            return
+        async with self._turn:
+            needed = await asyncio.to_thread(needed_bytes, path)
+            gained = await asyncio.to_thread(lambda: sum(map(needed_bytes, reclaimable)))
+            yield verdict(needed, self._free() or 0, gained)
+
+
+def verdict(needed: int, free: int, reclaimable: int) -> Verdict:
+    """Whether what needs so many bytes fits into those that are free."""
+    if needed <= free:
+        return Verdict()
+    reason = (
+        f"it needs about {needed // _MIB} MiB, and {max(0, free) // _MIB} MiB are left of the memory limit: "
+        "raise serving.resources.limits.memory, or serve fewer versions"
+    )
+    return Verdict(fits=False, fits_after_unloading=needed <= free + reclaimable, reason=reason)
+
+
+@cache
+def _trim() -> Callable[[int], int]:
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except AttributeError:  # another C library than glibc
+        return lambda _pad: 0
+    return found
+
+
+def trim() -> None:
+    """Gives freed memory back to the system, which glibc keeps otherwise."""
+    _trim()(0)
