@@ -63,6 +63,9 @@ class Flags:
     rest_api_timeout_in_ms: int
     tensorflow_intra_op_parallelism: int
     tensorflow_inter_op_parallelism: int
+    enable_batching: bool
+    batching_parameters_file: Path | None
+    enable_per_model_batching_parameters: bool
     monitoring_config_file: Path | None
     enable_serialization_as_tensor_content: bool
     grpc_channel_arguments: tuple[tuple[str, str | int], ...]
@@ -116,6 +119,8 @@ def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("--model_base_path or --model_config_file is needed")
     if found.file_system_poll_wait_seconds < 0:
         parser.error("--file_system_poll_wait_seconds must not be negative: 0 looks once")
+    if found.batching_parameters_file and not found.enable_batching:
+        parser.error("--batching_parameters_file needs --enable_batching")
     parts = (found.tensorflow_intra_op_parallelism, found.tensorflow_inter_op_parallelism)
     if found.tensorflow_session_parallelism and any(parts):
         parser.error(
@@ -135,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "tfmodel serve", description="Serves the versions of a SavedModel over REST and gRPC.", allow_abbrev=False
     )
-    for group in (_add_models, _add_loading, _add_ports, _add_limits, _add_tensorflow, _add_process):
+    for group in (_add_models, _add_loading, _add_ports, _add_limits, _add_batching, _add_tensorflow, _add_process):
         group(parser)
     return parser
 
@@ -201,6 +206,17 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add("--rest_max_body_bytes", type=int, default=128 * 2**20, help="largest REST body (128 MiB)")
     add("--predict_threads", type=int, default=_cores(), help="threads that run the model (the cores)")
     add("--max_requests_in_flight", type=int, default=1024, help="more requests are refused at once (1024)")
+
+
+def _add_batching(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("batching").add_argument
+    add("--enable_batching", **_SWITCH, help="run requests that wait together (false)")
+    add("--batching_parameters_file", type=Path, help="BatchingParameters in text format")
+    add(
+        "--enable_per_model_batching_parameters",
+        **_SWITCH,
+        help="batch only versions that hold a batching_params.pbtxt, each with its own (false)",
+    )
 
 
 def _add_tensorflow(parser: argparse.ArgumentParser) -> None:

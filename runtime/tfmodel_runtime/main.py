@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,9 +10,12 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from tfmodel_runtime import replay
+from tfmodel_runtime.batching import parameters
+from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
-from tfmodel_runtime.engine.loader import EngineLoader, Options
+from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
+from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.flags import Flags, parse
 from tfmodel_runtime.grpc.model_service import ModelService
@@ -57,8 +59,15 @@ async def serve(flags: Flags) -> None:
     """
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"), tensorflow_version=capi.version())
     file = _config_file(flags)
-    manager = _manager(flags, file.read() if file else [_one_model(flags)], metrics)
-    predictor = Predictor(manager, metrics, threads=flags.predict_threads, most_waiting=flags.max_requests_in_flight)
+    batching = _batching(flags, metrics)
+    manager = _manager(flags, file.read() if file else [_one_model(flags)], metrics, batching)
+    predictor = Predictor(
+        manager,
+        metrics,
+        threads=flags.predict_threads,
+        most_waiting=flags.max_requests_in_flight,
+        batching=batching,
+    )
     readiness = Readiness(manager)
     api = ApiV1(
         manager,
@@ -87,18 +96,42 @@ def _one_model(flags: Flags) -> ModelConfig:
     return ModelConfig(flags.model_name, source, flags.model_version_policy)
 
 
-def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics) -> Manager:
-    loader = EngineLoader(
-        Options(
-            is_managed=flags.managed_store,
-            tags=flags.saved_model_tags,
-            intra_op_threads=flags.tensorflow_intra_op_parallelism,
-            inter_op_threads=flags.tensorflow_inter_op_parallelism,
-        ),
-        warm_up=partial(replay.warm_up, iterations=flags.num_request_iterations_for_warmup)
-        if flags.enable_model_warmup
-        else None,
+def _batching(flags: Flags, metrics: Metrics) -> Batching | None:
+    """How requests are batched; None if they are not.
+
+    Raises:
+        OSError: the file of parameters cannot be read.
+        InvalidInputError: it holds none.
+    """
+    if not flags.enable_batching:
+        return None
+    file = flags.batching_parameters_file
+    shared = parameters.parse(file.read_text() if file else "")
+    return Batching(shared, reads_versions=flags.enable_per_model_batching_parameters, observer=metrics)
+
+
+def _prepare(flags: Flags, batching: Batching | None) -> Prepare:
+    """What happens to a loaded version before it is available."""
+
+    def prepare(model: SavedModel, path: Path) -> None:
+        if batching is not None:
+            batching.admit(model, path)
+        if flags.enable_model_warmup and not replay.warm_up(
+            model, path, iterations=flags.num_request_iterations_for_warmup
+        ):
+            generate(model, path, (batching.allowed_rows(model) if batching else ()) or (1,))
+
+    return prepare
+
+
+def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batching: Batching | None) -> Manager:
+    options = Options(
+        is_managed=flags.managed_store,
+        tags=flags.saved_model_tags,
+        intra_op_threads=flags.tensorflow_intra_op_parallelism,
+        inter_op_threads=flags.tensorflow_inter_op_parallelism,
     )
+    loader = EngineLoader(options, prepare=_prepare(flags, batching))
     retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)
     loading = Loading(retries, flags.num_load_threads)
     return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)

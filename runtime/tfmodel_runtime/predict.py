@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
@@ -54,11 +55,14 @@ Select = Callable[[Handle], Signature]
 class Predictor:
     """Answers requests with the manager's versions. `close` ends its threads."""
 
-    def __init__(self, manager: Manager, metrics: Metrics, *, threads: int, most_waiting: int) -> None:
+    def __init__(
+        self, manager: Manager, metrics: Metrics, *, threads: int, most_waiting: int, batching: Batching | None = None
+    ) -> None:
         self._manager = manager
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="predict")
         self._most_waiting = most_waiting
+        self._batching = batching
         self.in_flight = 0
 
     async def predict(
@@ -118,7 +122,7 @@ class Predictor:
         deadline = None if call.timeout_seconds is None else time.monotonic() + call.timeout_seconds
         ask = await self._work(call.body_bytes, lambda: decode(signature))
         begun = time.perf_counter()
-        outputs = await self._outputs(deadline, handle.model, signature, ask)
+        outputs = await self._outputs(deadline, handle, signature, ask)
         self._metrics.ran(request, time.perf_counter() - begun)
         size = sum(array.nbytes for array in outputs.values())
         return await self._work(size, lambda: encode(handle, signature, outputs))
@@ -130,9 +134,19 @@ class Predictor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _outputs(
-        self, deadline: float | None, model: SavedModel, signature: Signature, ask: Ask
+        self, deadline: float | None, handle: Handle, signature: Signature, ask: Ask
     ) -> dict[str, Array]:
         left = None if deadline is None else deadline - time.monotonic()
+        if self._batching is not None and self._batching.takes(handle.model, ask):
+            try:
+                return await asyncio.wait_for(self._batching.run(handle, signature, ask, deadline), left)
+            except TimeoutError as error:
+                raise TimedOutError("Timed out waiting for notification") from error
+        return await self._alone(deadline, left, handle.model, signature, ask)
+
+    async def _alone(
+        self, deadline: float | None, left: float | None, model: SavedModel, signature: Signature, ask: Ask
+    ) -> dict[str, Array]:
         work = self._threads.submit(_run_until, deadline, model, signature, ask)
         running = asyncio.wrap_future(work)
         try:
@@ -153,6 +167,8 @@ class Predictor:
     def close(self) -> None:
         """Ends the threads once they are idle."""
         self._threads.shutdown(wait=True)
+        if self._batching is not None:
+            self._batching.close()
 
 
 def _run_until(deadline: float | None, model: SavedModel, signature: Signature, ask: Ask) -> dict[str, Array]:

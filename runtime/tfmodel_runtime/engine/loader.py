@@ -1,7 +1,7 @@
 """Loads a version for the manager: checks that it is whole, restores it, warms it up."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 _DATA_LOSS = 15
 
 
-WarmUp = Callable[[SavedModel, Path], bool]
+Prepare = Callable[[SavedModel, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Options:
 class EngineLoader:
     """Loads SavedModels with TensorFlow. A version of a managed store must have the sizes that its manifest lists.
 
-    `warm_up` sends the requests that a version brings along, and says whether there were any; without it nothing is warmed up.
+    `prepare` is what happens to a loaded version before it is available; it raises LoadError.
     """
 
-    def __init__(self, options: Options | None = None, *, warm_up: WarmUp | None = None) -> None:
+    def __init__(self, options: Options | None = None, *, prepare: Prepare | None = None) -> None:
         self._options = options or Options()
-        self._warm_up = warm_up
+        self._prepare = prepare or generate
 
     def load(self, path: Path) -> SavedModel:
         """The version in the folder, warmed up.
 
         Raises:
-            LoadError: files are missing or cut, TensorFlow cannot load it, or a warm-up request fails.
+            LoadError: files are missing or cut, TensorFlow cannot load it, or it cannot be prepared.
         """
         options = self._options
         if options.is_managed:
@@ -53,17 +53,22 @@ class EngineLoader:
             inter_op_threads=options.inter_op_threads,
         )
         try:
-            if self._warm_up is not None and not self._warm_up(model, path):
-                _warm_up(model, path)
+            self._prepare(model, path)
         except BaseException:
             model.close()
             raise
         return model
 
 
-def _warm_up(model: SavedModel, path: Path) -> None:
-    """Requests that were made up do not fail a load, unless every one of them shows that the model is broken."""
-    warmed = warm_up(model)
+def generate(model: SavedModel, path: Path, row_counts: Sequence[int] = (1,)) -> None:
+    """Warms up with requests that are made up from the signatures.
+
+    They do not fail a load, unless every one of them shows that the model is broken.
+
+    Raises:
+        LoadError: no signature answers.
+    """
+    warmed = warm_up(model, row_counts)
     for name, reason in {**warmed.picky, **warmed.broken}.items():
         _log.warning("signature %s of %s does not answer a generated request: %s", name, path, reason)
     if warmed.broken and not warmed.answered and not warmed.picky:

@@ -1,5 +1,6 @@
 """Requests made from the signatures, run before a version is available, so that the first client does not pay for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,17 +29,18 @@ class Warmup:
     broken: dict[str, str]
 
 
-def warm_up(model: SavedModel) -> Warmup:
-    """Runs one generated request for each signature: one row of zeros or empty strings."""
+def warm_up(model: SavedModel, row_counts: Sequence[int] = (1,)) -> Warmup:
+    """Runs generated requests for each signature: one for each number of rows, of zeros or empty strings."""
     answered: list[str] = []
     picky: dict[str, str] = {}
     broken: dict[str, str] = {}
     for name, signature in model.signatures.items():
-        feeds = example_feeds(signature)
-        if feeds is None:
+        asked = [feeds for count in row_counts if (feeds := example_feeds(signature, count)) is not None]
+        if not asked:
             continue
         try:
-            model.run(signature, feeds)
+            for feeds in asked:
+                model.run(signature, feeds)
             answered.append(name)
         except ExecutionError as error:
             (picky if error.code == _INVALID_ARGUMENT else broken)[name] = str(error)
@@ -47,11 +49,11 @@ def warm_up(model: SavedModel) -> Warmup:
     return Warmup(tuple(answered), picky, broken)
 
 
-def example_feeds(signature: Signature) -> dict[str, Array] | None:
-    """One row of zeros or empty strings for each input; None if an input can hold no values, or would be too large."""
+def example_feeds(signature: Signature, rows: int = 1) -> dict[str, Array] | None:
+    """Rows of zeros or empty strings for each input; None if an input can hold no values, or would be too large."""
     feeds: dict[str, Array] = {}
     for alias, spec in signature.inputs.items():
-        shape = _shape(spec)
+        shape = _shape(spec, rows)
         if spec.data_type in _NO_VALUES or int(np.prod(shape, dtype=np.int64)) > _LARGEST:
             return None
         empty = spec.data_type is DataType.STRING
@@ -59,5 +61,8 @@ def example_feeds(signature: Signature) -> dict[str, Array] | None:
     return feeds
 
 
-def _shape(spec: TensorSpec) -> tuple[int, ...]:
-    return (1,) if spec.shape is None else tuple(1 if size < 0 else size for size in spec.shape)
+def _shape(spec: TensorSpec, rows: int) -> tuple[int, ...]:
+    """The signature's shape; where the first dimension is free it has `rows`, where others are they have one."""
+    if spec.shape is None:
+        return (rows,)
+    return tuple((rows if axis == 0 else 1) if size < 0 else size for axis, size in enumerate(spec.shape))

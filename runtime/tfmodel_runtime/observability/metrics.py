@@ -13,6 +13,7 @@ from tfmodel_runtime.servables.states import State
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LOAD_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _REQUEST = ("model", "version", "signature", "method", "protocol")
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -76,6 +77,20 @@ class Metrics:
             ("model", "version", "state"),
             registry=registry,
         )
+        batch = ("model", "signature")
+        self._batch_rows = Histogram(
+            "tfmodel_runtime_batch_rows", "Rows of a batch.", batch, buckets=_ROWS, registry=registry
+        )
+        self._batch_waits = Histogram(
+            "tfmodel_runtime_batch_wait_seconds",
+            "Time that a request waited for its batch.",
+            batch,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._batch_queue = Gauge(
+            "tfmodel_runtime_batch_queue_requests", "Requests that wait for a batch.", ("model",), registry=registry
+        )
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
         info.labels(version, tensorflow_version).set(1)
 
@@ -124,3 +139,13 @@ class Metrics:
         """An attempt to load a version failed."""
         del version
         self._load_failures.labels(model).inc()
+
+    def batch_ran(self, model: str, signature: str, rows: int, waits: list[float]) -> None:
+        """A batch of so many rows ran, after its requests had waited so many seconds."""
+        self._batch_rows.labels(model, signature).observe(rows)
+        for seconds in waits:
+            self._batch_waits.labels(model, signature).observe(seconds)
+
+    def batch_queued(self, model: str, change: int) -> None:
+        """So many requests more, or less, wait for a batch."""
+        self._batch_queue.labels(model).inc(change)

@@ -103,9 +103,9 @@ def test_the_examples_are_valid(name: str) -> None:
 
 
 def test_serve_hands_its_flags_on() -> None:
-    done = cli("serve", "--model_base_path=/none", "--enable_batching")
+    done = cli("serve", "--model_base_path=/none", "--platform_config_file=/none")
     assert done.returncode == 2
-    assert "--enable_batching is a flag of TensorFlow Serving that this server does not honour yet" in done.stderr
+    assert "--platform_config_file is a flag of TensorFlow Serving that this server does not honour yet" in done.stderr
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:

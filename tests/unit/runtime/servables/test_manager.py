@@ -83,12 +83,12 @@ async def managing(
         await manager.close()
 
 
-async def until(manager: Manager, **states: str) -> None:
-    wanted = {int(name[1:]): state for name, state in states.items()}
+async def until(manager: Manager, *, name: str = "m", **states: str) -> None:
+    wanted = {int(key[1:]): state for key, state in states.items()}
     async with asyncio.timeout(10):
         while True:
             try:
-                found = {one.version: one.state for one in manager.states("m")}
+                found = {one.version: one.state for one in manager.states(name)}
             except ModelNotFoundError:
                 found = {}
             if wanted.items() <= found.items():
@@ -265,3 +265,63 @@ def test_a_managed_store_gives_only_complete_versions(tmp_path: Path) -> None:
     (tmp_path / "2" / "assets.extra").mkdir()
     (tmp_path / "2" / "assets.extra" / "tfmodel.json").write_text("{}")
     assert set(DirectorySource(tmp_path, is_managed=True).versions() or {}) == {2}
+
+
+async def test_models_are_added_and_taken_away_while_it_runs(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        add(tmp_path / name, 1)
+    first, second = (ModelConfig(name, DirectorySource(tmp_path / name)) for name in ("a", "b"))
+    manager = Manager([first], loader, Silent(), Loading(Retries(0, 0)), poll_seconds=3600)
+    running = asyncio.create_task(manager.run())
+    assert await manager.settled({"a"}) == {}
+    manager.configure([second])
+    assert await manager.settled({"b"}) == {}
+    assert manager.names() == {"b"}
+    with pytest.raises(ModelNotFoundError), manager.acquire("a"):
+        pass
+    await until(manager, name="a", v1="END")
+    loader.bad.add("2")
+    (tmp_path / "c").mkdir()
+    add(tmp_path / "c", 2)
+    manager.configure([second, ModelConfig("c", DirectorySource(tmp_path / "c"))])
+    assert await manager.settled({"b", "c"}) == {"c": "data loss"}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await manager.close()
+
+
+async def test_a_model_that_is_taken_away_is_not_tried_again(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    loader.bad.add("1")
+    add(tmp_path, 1)
+    async with managing(tmp_path, loader, retries=Retries(5, 3600)) as manager:
+        await until(manager, v1="LOADING")
+        manager.configure([])
+        await until(manager, v1="END")
+    assert loader.loads == ["1"]
+
+
+async def test_a_label_takes_effect_when_its_version_is_available(tmp_path: Path) -> None:
+    loader = FakeLoader()
+    add(tmp_path, 1)
+
+    def labelled(version: int) -> ModelConfig:
+        return ModelConfig("m", DirectorySource(tmp_path), Everything(), {"stable": version})
+
+    manager = Manager([labelled(1)], loader, Silent(), Loading(Retries(0, 0)), poll_seconds=0.01)
+    running = asyncio.create_task(manager.run())
+    await until(manager, v1="AVAILABLE")
+    manager.configure([labelled(2)])
+    with manager.acquire("m", label="stable") as handle:
+        assert handle.version == 1
+    add(tmp_path, 2)
+    await until(manager, v2="AVAILABLE")
+    with manager.acquire("m", label="stable") as handle:
+        assert handle.version == 2
+    with pytest.raises(LabelNotFoundError), manager.acquire("m", label="other"):
+        pass
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await manager.close()
