@@ -28,6 +28,7 @@ from tfmodel_runtime.observability.metrics import Metrics
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.app import RestApp, operations
+from tfmodel_runtime.rest.docs import Docs
 from tfmodel_runtime.servables.config_file import ConfigFile
 from tfmodel_runtime.servables.manager import Loading, Manager, Retries
 from tfmodel_runtime.servables.servable import ModelConfig
@@ -75,7 +76,9 @@ async def serve(flags: Flags) -> None:
         timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
         most_body_bytes=flags.rest_max_body_bytes,
     )
-    app = RestApp(api, operations(readiness, metrics, tfserving_path=_monitoring_path(flags)))
+    pages = operations(readiness, metrics, tfserving_path=_monitoring_path(flags))
+    Docs(manager).add_to(pages)
+    app = RestApp(api, pages)
     followers = [lambda: file.follow(manager)] if file else []
     parts = Parts(manager, predictor, readiness, api, app, _grpc(flags, manager, predictor, metrics), followers)
     await Lifecycle(flags, parts).run()

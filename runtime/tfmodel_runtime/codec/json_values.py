@@ -14,7 +14,7 @@ from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, UnimplementedError
 
 _INT32 = (-(2**31), 2**31 - 1)
-_RANGES = {
+RANGES = {
     DataType.INT8: _INT32,
     DataType.INT16: _INT32,
     DataType.INT32: _INT32,
@@ -55,7 +55,7 @@ def array_of(value: Any, spec: TensorSpec) -> Array:
 
 def _fast(value: Any, data_type: DataType) -> Array | None:
     """Plain nested lists of numbers in one step; None leaves every other case to the careful way."""
-    if data_type not in _FLOATS and data_type not in _RANGES:
+    if data_type not in _FLOATS and data_type not in RANGES:
         return None
     try:
         found = np.array(value)
@@ -64,7 +64,7 @@ def _fast(value: Any, data_type: DataType) -> Array | None:
     if data_type in _FLOATS and found.dtype.kind in "if":
         return None if _holds_bool(value) else _to_float(found, data_type)
     if found.dtype.kind == "i" and found.size and not _holds_bool(value):
-        low, high = _RANGES.get(data_type, (1, 0))
+        low, high = RANGES.get(data_type, (1, 0))
         fits = low <= int(found.min()) and int(found.max()) <= high
         return found.astype(numpy_dtype(data_type)) if fits else None
     return None
@@ -87,7 +87,7 @@ def _holds_bool(value: Any) -> bool:
 
 
 def _wide(data_type: DataType) -> Any:
-    return np.dtype(np.int64) if data_type in _RANGES and _RANGES[data_type] == _INT32 else numpy_dtype(data_type)
+    return np.dtype(np.int64) if data_type in RANGES and RANGES[data_type] == _INT32 else numpy_dtype(data_type)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ def _elements(value: Any, shape: tuple[int, ...], level: int) -> Iterator[Any]:
 def _converter(data_type: DataType) -> Callable[[Any], Any]:
     if data_type in _FLOATS:
         return lambda value: _number(value, data_type)
-    if data_type in _RANGES:
+    if data_type in RANGES:
         return lambda value: _integer(value, data_type)
     if data_type is DataType.BOOL:
         return _bool
@@ -151,7 +151,7 @@ def _number(value: Any, data_type: DataType) -> float:
 
 
 def _integer(value: Any, data_type: DataType) -> int:
-    low, high = _RANGES[data_type]
+    low, high = RANGES[data_type]
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise _wrong_type(value, data_type)
     return value
