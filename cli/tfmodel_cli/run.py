@@ -28,6 +28,7 @@ from tfmodel_cli.local_fields import not_used
 from tfmodel_cli.manifests import Manifests, read
 from tfmodel_cli.workspace import Workspace
 from tfmodel_operator.manifests.job import export_request
+from tfmodel_operator.manifests.runtime_flags import runtime_flags
 from tfmodel_operator.plan.naming import run_key
 from tfmodel_operator.plan.versions import policy_flag
 
@@ -146,9 +147,9 @@ def _exported(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) 
 def _serving(model: TFModel, workspace: Workspace, options: Options) -> Iterator[int]:
     """The runtime, serving; the REST port it has opened."""
     command = [
-        *(sys.executable, "-m", "tfmodel_runtime.main", "--bind_address=127.0.0.1", "--managed_store"),
-        *(f"--model_name={model.name}", f"--model_base_path={workspace.store / model.name}"),
-        *(f"--model_version_policy={policy_flag(model)}", "--drain_delay=0s", "--log_level=warning"),
+        *(sys.executable, "-m", "tfmodel_runtime.main", "--bind_address=127.0.0.1"),
+        *runtime_flags(model, version_policy=policy_flag(model)),
+        *(f"--model_base_path={workspace.store / model.name}", "--drain_delay=0s", "--log_level=warning"),
         *(f"--rest_api_port={options.rest_port}", f"--port={options.grpc_port}"),
     ]
     _say("serving")

@@ -8,7 +8,7 @@ import argparse
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Flags:
     max_num_load_retries: int
     load_retry_interval_micros: int
     num_load_threads: int
+    version_labels: Mapping[str, int]
     saved_model_tags: tuple[str, ...]
     enable_model_warmup: bool
     num_request_iterations_for_warmup: int
@@ -65,6 +66,7 @@ class Flags:
     tensorflow_inter_op_parallelism: int
     enable_batching: bool
     batching_parameters_file: Path | None
+    batching_parameters: str
     enable_per_model_batching_parameters: bool
     monitoring_config_file: Path | None
     enable_serialization_as_tensor_content: bool
@@ -168,6 +170,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         default=policy.Latest(),
         help="latest:N, all, or specific:N,N (latest:1)",
     )
+    add("--version_labels", type=_labels, default={}, help="labels of versions, which are loaded for them: name:N,...")
     add("--saved_model_tags", type=_tags, default=("serve",), help="tags of the graph, by commas (serve)")
 
 
@@ -212,6 +215,7 @@ def _add_batching(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("batching").add_argument
     add("--enable_batching", **_SWITCH, help="run requests that wait together (false)")
     add("--batching_parameters_file", type=Path, help="BatchingParameters in text format")
+    add("--batching_parameters", default="", help="the same, as the value of the flag; the file wins")
     add(
         "--enable_per_model_batching_parameters",
         **_SWITCH,
@@ -263,6 +267,17 @@ def _switch(text: str) -> bool:
 
 
 _SWITCH: dict[str, Any] = {"type": _switch, "nargs": "?", "const": True, "default": False}
+
+
+def _labels(text: str) -> dict[str, int]:
+    """name:N,name:N."""
+    found: dict[str, int] = {}
+    for part in filter(None, text.split(",")):
+        name, _, version = part.rpartition(":")
+        if not name or not version.isdecimal():
+            raise argparse.ArgumentTypeError(f"expected name:version, got {part!r}")
+        found[name] = int(version)
+    return found
 
 
 def _tags(text: str) -> tuple[str, ...]:

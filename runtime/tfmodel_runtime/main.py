@@ -96,7 +96,7 @@ def _config_file(flags: Flags) -> ConfigFile | None:
 
 def _one_model(flags: Flags) -> ModelConfig:
     source = DirectorySource(flags.model_base_path or Path(), is_managed=flags.managed_store)
-    return ModelConfig(flags.model_name, source, flags.model_version_policy)
+    return ModelConfig(flags.model_name, source, flags.model_version_policy, flags.version_labels)
 
 
 def _batching(flags: Flags, metrics: Metrics) -> Batching | None:
@@ -109,7 +109,7 @@ def _batching(flags: Flags, metrics: Metrics) -> Batching | None:
     if not flags.enable_batching:
         return None
     file = flags.batching_parameters_file
-    shared = parameters.parse(file.read_text() if file else "")
+    shared = parameters.parse(file.read_text() if file else flags.batching_parameters)
     return Batching(shared, reads_versions=flags.enable_per_model_batching_parameters, observer=metrics)
 
 

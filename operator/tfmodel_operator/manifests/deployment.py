@@ -5,6 +5,9 @@ nothing. Only a change of the version policy, or of the pods themselves, is a ro
 its successor is ready.
 """
 
+import math
+
+from tfmodel.api.quantities import parse_duration
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.manifests.metadata import (
     RUNTIME_CONTAINER,
@@ -18,13 +21,12 @@ from tfmodel_operator.manifests.metadata import (
     resources,
     selector,
 )
+from tfmodel_operator.manifests.runtime_flags import drain_of, runtime_flags
 from tfmodel_operator.values import Release
 
 REST_PORT = 8501
 GRPC_PORT = 8500
 MODELS = "/models"
-DRAIN_DELAY_SECONDS = 5
-DRAIN_GRACE_SECONDS = 30
 _EXIT_SECONDS = 10
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 
@@ -47,7 +49,7 @@ def deployment(model: TFModel, release: Release, *, claim: str, version_policy: 
                 "spec": {
                     **pod_security(),
                     **placement(model, model.spec.serving),
-                    "terminationGracePeriodSeconds": DRAIN_DELAY_SECONDS + DRAIN_GRACE_SECONDS + _EXIT_SECONDS,
+                    "terminationGracePeriodSeconds": _termination_seconds(model),
                     "containers": [_runtime(model, release, version_policy)],
                     "volumes": [
                         {"name": "store", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
@@ -59,20 +61,23 @@ def deployment(model: TFModel, release: Release, *, claim: str, version_policy: 
     }
 
 
+def _termination_seconds(model: TFModel) -> int:
+    drain = drain_of(model)
+    return math.ceil(parse_duration(drain.delay) + parse_duration(drain.grace)) + _EXIT_SECONDS
+
+
 def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
     return {
         "name": RUNTIME_CONTAINER,
         "image": release.runtime_image,
         "imagePullPolicy": release.image_pull_policy,
         "args": [
-            f"--model_name={model.name}",
+            *runtime_flags(model, version_policy=version_policy),
             f"--model_base_path={MODELS}/{model.name}",
             f"--port={GRPC_PORT}",
             f"--rest_api_port={REST_PORT}",
-            "--managed_store",
-            f"--model_version_policy={version_policy}",
-            f"--drain_delay={DRAIN_DELAY_SECONDS}s",
-            f"--drain_grace={DRAIN_GRACE_SECONDS}s",
+            f"--drain_delay={drain_of(model).delay}",
+            f"--drain_grace={drain_of(model).grace}",
         ],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
         "ports": [

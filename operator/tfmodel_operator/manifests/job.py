@@ -208,7 +208,7 @@ def protected_versions(model: TFModel) -> tuple[int, ...]:
     policy = serving.version_policy
     listed = policy.specific.versions if policy is not None and policy.specific is not None else ()
     pinned = (serving.pinned_version,) if serving.pinned_version is not None else ()
-    return tuple(sorted({*listed, *pinned}))
+    return tuple(sorted({*listed, *pinned, *(serving.version_labels or {}).values()}))
 
 
 def _params_json(training: Training | None) -> str:

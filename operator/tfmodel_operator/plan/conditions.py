@@ -110,7 +110,7 @@ def named_version_is_missing(facts: Facts) -> Verdict | None:
         return None
     missing = ", ".join(str(number) for number in facts.versions.missing)
     held = ", ".join(str(number) for number in facts.versions.in_store)
-    hint = "name one that exists in serving.pinnedVersion or serving.versionPolicy"
+    hint = "name one that exists in serving.pinnedVersion, serving.versionPolicy or serving.versionLabels"
     return Verdict("False", FailureReason.VERSION_NOT_FOUND, f"version {missing} is not in the store ({held}): {hint}")
 
 

@@ -132,18 +132,25 @@ def _named(model: TFModel) -> set[int]:
     if serving.pinned_version is not None:
         return {serving.pinned_version}
     policy = serving.version_policy
-    return set(policy.specific.versions) if policy and policy.specific else set()
+    listed = set(policy.specific.versions) if policy and policy.specific else set()
+    return listed | set((serving.version_labels or {}).values())
 
 
 def _wanted(model: TFModel, in_store: list[int]) -> tuple[int, ...]:
     newest_first = sorted(in_store, reverse=True)
-    named = _named(model)
-    if named:
-        return tuple(number for number in newest_first if number in named)
-    policy = model.spec.serving.version_policy
+    wanted = _named(model) | _by_policy(model, newest_first)
+    return tuple(number for number in newest_first if number in wanted)
+
+
+def _by_policy(model: TFModel, newest_first: list[int]) -> set[int]:
+    """What the policy wants beside the versions that are named."""
+    serving = model.spec.serving
+    policy = serving.version_policy
+    if serving.pinned_version is not None or (policy is not None and policy.specific is not None):
+        return set()
     if policy is not None and policy.all is not None:
-        return tuple(newest_first)
-    return tuple(newest_first[: policy.latest.count if policy and policy.latest else 1])
+        return set(newest_first)
+    return set(newest_first[: policy.latest.count if policy and policy.latest else 1])
 
 
 def _judged(version: VersionStatus, wanted: tuple[int, ...], answers: list[Answer]) -> VersionStatus:

@@ -225,7 +225,8 @@ class Manager:
         existing = await asyncio.to_thread(config.source.versions)
         if existing is None or self._models.get(config.name) is not model:
             return
-        model.aspired = policy.aspired(existing, model.config.version_policy)
+        labelled = frozenset(model.config.labels.values()) & existing.keys()
+        model.aspired = policy.aspired(existing, model.config.version_policy) | labelled
         self._add_new(model, existing)
         self._forsake(model)
         self._act(model)

@@ -1,4 +1,4 @@
-"""Kubernetes quantities (`1Gi`, `500m`) and comparisons (`>=0.9`) as numbers.
+"""Kubernetes quantities (`1Gi`, `500m`), durations (`5s`) and comparisons (`>=0.9`) as numbers.
 
 The grammar of a quantity is that of apimachinery's `resource.Quantity`; a value is kept as a fraction, so
 that nothing is rounded on the way. No quantity of a TFModel may be negative.
@@ -16,6 +16,8 @@ _SUFFIXES: dict[str, Fraction] = {
     **{suffix: Fraction(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
     **{suffix: Fraction(1, 1000**power) for power, suffix in enumerate(("m", "u", "n"), start=1)},
 }
+DURATION_PATTERN = r"^[0-9]+(ms|s|m|h)$"
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _QUANTITY = re.compile(r"^([0-9.]+)(.*)$")
 _COMPARISON = re.compile(r"^(>=|<=|==|>|<) ?(\S+)$")
 _OPERATORS = {
@@ -41,6 +43,18 @@ def parse_quantity(text: str) -> Fraction:
     if suffix[:1] in ("e", "E") and suffix[1:]:
         return Fraction(f"{number.rstrip('.')}{suffix}")
     return Fraction(number.rstrip(".")) * _SUFFIXES[suffix]
+
+
+def parse_duration(text: str) -> float:
+    """The seconds of a duration such as 500ms, 5s, 2m or 1h.
+
+    Raises:
+        ValueError: `text` is no duration.
+    """
+    found = re.match(r"^([0-9]+)(ms|s|m|h)$", text)
+    if found is None:
+        raise ValueError(f"expected a duration such as 500ms or 5s, got {text!r}")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def comparison_holds(comparison: str, value: float) -> bool:

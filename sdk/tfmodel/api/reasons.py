@@ -50,7 +50,7 @@ class FailureReason(StrEnum):
     VERSION_LOAD_FAILED = "VersionLoadFailed"
     """A runtime pod could not load a version that was published. The version that served before goes on."""
     VERSION_NOT_FOUND = "VersionNotFound"
-    """pinnedVersion or versionPolicy names a version that is not in the store."""
+    """pinnedVersion, versionPolicy or versionLabels names a version that is not in the store."""
     RUNTIME_CRASHED = "RuntimeCrashed"
     """A runtime container ended by itself. The log tail tells why."""
     SOURCE_NOT_FOUND = "SourceNotFound"

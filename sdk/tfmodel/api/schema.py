@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from tfmodel.api.quantities import QUANTITY_PATTERN
+from tfmodel.api.quantities import DURATION_PATTERN, QUANTITY_PATTERN
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
@@ -93,6 +93,7 @@ Key = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-
 Size = Annotated[str, Field(min_length=1, max_length=32, pattern=QUANTITY_PATTERN)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Version = Annotated[int, Field(ge=1, le=2**53)]
+Duration = Annotated[str, Field(min_length=2, max_length=12, pattern=DURATION_PATTERN)]
 Comparison = Annotated[str, Field(min_length=2, max_length=40, pattern=COMPARISON_PATTERN)]
 ResourceQuantity = Annotated[
     Annotated[str, Field(pattern=QUANTITY_PATTERN)],

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tfmodel.api.kubernetes import Placement, ResourceRequirements
 from tfmodel.api.quantities import parse_quantity
+from tfmodel.api.runtime_options import Batching, Drain, Reload, Warmup
 from tfmodel.api.schema import (
     DEFAULTED,
     ApiValue,
@@ -175,7 +176,32 @@ class Serving(Placement):
     """Which versions are loaded. Default: the newest."""
     pinned_version: Version | None = None
     """Serve just this version, whatever versionPolicy says: a rollback. Remove it to follow versionPolicy again."""
+    version_labels: (
+        Annotated[
+            dict[Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")], Version],
+            Field(min_length=1, max_length=32),
+        ]
+        | None
+    ) = None
+    """Names for versions, such as stable: 1, under which clients reach them (/labels/stable). A version with a label is
+    loaded whatever versionPolicy says, and kept. A label moves once its new version is available."""
+    batching: Batching | None = None
+    """Run requests that wait together. Default: each on its own."""
+    warmup: Warmup | None = None
+    """What runs before a version is available."""
+    reload: Reload | None = None
+    """How new versions are found and loaded."""
+    drain: Drain | None = None
+    """How a pod ends without losing a request."""
     resources: ResourceRequirements | None = None
     """What a runtime container asks for and may use at the most."""
     service: Annotated[ServiceSpec, Field(default_factory=ServiceSpec, json_schema_extra=DEFAULTED)]
     """The Service in front of the pods."""
+
+    rules = (
+        Rule(
+            cel="!(has(self.pinnedVersion) && has(self.versionLabels))",
+            message="pinnedVersion and versionLabels exclude each other: pinnedVersion serves just one version",
+            check=lambda serving: serving.pinned_version is None or serving.version_labels is None,
+        ),
+    )

@@ -60,6 +60,9 @@ MANIFESTS: dict[str, Json] = {
             "replicas": 2,
             "versionPolicy": {"latest": {"count": 2}},
             "pinnedVersion": 1,
+            "warmup": {"enabled": False, "iterations": 2},
+            "reload": {"pollInterval": "2s", "maxLoadRetries": 1, "loadRetryInterval": "5s"},
+            "drain": {"delay": "1s", "grace": "10s"},
             "resources": RESOURCES,
             "service": {"type": "NodePort", "annotations": {"a": "b"}, "restPort": 80, "grpcPort": 81},
             **PLACEMENT,
@@ -80,7 +83,19 @@ MANIFESTS: dict[str, Json] = {
                 }
             ],
         },
-        "serving": {"versionPolicy": {"specific": {"versions": [1, 2]}}},
+        "serving": {
+            "versionPolicy": {"specific": {"versions": [1, 2]}},
+            "versionLabels": {"stable": 1, "canary": 2},
+            "batching": {
+                "maxBatchSize": 8,
+                "batchTimeout": "5ms",
+                "maxEnqueuedBatches": 10,
+                "numBatchThreads": 2,
+                "allowedBatchSizes": [2, 8],
+                "padVariableLengthInputs": True,
+                "enableLargeBatchSplitting": True,
+            },
+        },
     },
     "source": {
         "source": {"uri": "pvc://claim/a/model.keras", "runId": "2"},

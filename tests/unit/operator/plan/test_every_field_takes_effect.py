@@ -79,6 +79,26 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "serving.versionPolicy.latest.count": (PLAIN, serving(versionPolicy={"latest": {"count": 2}})),
     "serving.versionPolicy.all": (PLAIN, serving(versionPolicy={"all": {}})),
     "serving.versionPolicy.specific.versions[]": (PLAIN, serving(versionPolicy={"specific": {"versions": [1]}})),
+    "serving.versionLabels.*": (PLAIN, serving(versionLabels={"stable": 1})),
+    **{
+        f"serving.batching.{field}": (serving(batching={}), serving(batching={field.removesuffix("[]"): value}))
+        for field, value in (
+            ("maxBatchSize", 8),
+            ("batchTimeout", "5ms"),
+            ("maxEnqueuedBatches", 3),
+            ("numBatchThreads", 2),
+            ("allowedBatchSizes[]", [2, 32]),
+            ("padVariableLengthInputs", True),
+            ("enableLargeBatchSplitting", True),
+        )
+    },
+    "serving.warmup.enabled": (PLAIN, serving(warmup={"enabled": False})),
+    "serving.warmup.iterations": (serving(warmup={}), serving(warmup={"iterations": 3})),
+    "serving.reload.pollInterval": (serving(reload={}), serving(reload={"pollInterval": "5s"})),
+    "serving.reload.maxLoadRetries": (serving(reload={}), serving(reload={"maxLoadRetries": 1})),
+    "serving.reload.loadRetryInterval": (serving(reload={}), serving(reload={"loadRetryInterval": "5s"})),
+    "serving.drain.delay": (PLAIN, serving(drain={"delay": "1s"})),
+    "serving.drain.grace": (PLAIN, serving(drain={"grace": "1s"})),
     "serving.service.type": (PLAIN, serving(service={"type": "NodePort"})),
     "serving.service.annotations.*": (PLAIN, serving(service={"annotations": {"a": "b"}})),
     "serving.service.restPort": (PLAIN, serving(service={"restPort": 80})),
