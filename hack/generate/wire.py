@@ -1,7 +1,7 @@
-"""Writes sdk/tfmodel/wire/descriptors.bin: the message types of TensorFlow Serving's API and of SavedModel.
+"""Writes sdk/tfmodel/wire/descriptors.bin: the message types of both serving APIs and of SavedModel.
 
-They are read out of the pinned wheels of tensorflow and tensorflow-serving-api, so that servers and clients need neither at
-run time (importing their generated modules would import all of TensorFlow). Run by `make generate`.
+They are read out of the pinned wheels of tensorflow, tensorflow-serving-api and tritonclient, so that servers and clients need
+none of them at run time (importing the generated modules would import all of TensorFlow). Run by `make generate`.
 """
 
 import importlib
@@ -19,6 +19,7 @@ MODULES = (
     "tensorflow_serving.apis.prediction_log_pb2",
     "tensorflow_serving.apis.prediction_service_pb2",
     "tensorflow_serving.config.model_server_config_pb2",
+    "tritonclient.grpc.service_pb2",
 )
 
 _WRAPPED = ".google.protobuf.{}Value".format

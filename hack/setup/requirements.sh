@@ -10,5 +10,6 @@ for extra in operator runtime trainer dev; do
 done
 lone=(--no-deps --no-annotate)
 echo "tensorflow-serving-api==2.21.0" | "$uv" pip compile - "${options[@]}" "${lone[@]}" -o requirements/serving-api.txt "$@"
+echo "tritonclient==2.73.0" | "$uv" pip compile - "${options[@]}" "${lone[@]}" -o requirements/tritonclient.txt "$@"
 echo "uv==0.13.8" | "$uv" pip compile - "${options[@]}" "${lone[@]}" -o requirements/uv.txt "$@"
 echo "hatchling" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/build.txt "$@"

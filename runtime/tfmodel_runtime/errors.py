@@ -19,15 +19,15 @@ class RuntimeFault(Exception):  # noqa: N818 - the root of causes, each of which
 
 
 class ModelNotFoundError(RuntimeFault):
-    """No such model, or no such version of it is loaded. `version` is None when any would do."""
+    """No such model, or no such version of it is loaded. `version` is None when any would do, a text if it is no number."""
 
-    def __init__(self, name: str, version: int | None = None) -> None:
+    def __init__(self, name: str, version: int | str | None = None) -> None:
         super().__init__(f"Servable not found for request: {_asked(name, version)}")
         self.name = name
         self.version = version
 
 
-def _asked(name: str, version: int | None) -> str:
+def _asked(name: str, version: int | str | None) -> str:
     return f"Latest({name})" if version is None else f"Specific({name}, {version})"
 
 

@@ -18,15 +18,18 @@ from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, genera
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.flags import Flags, parse
+from tfmodel_runtime.grpc.inference_service import InferenceService
 from tfmodel_runtime.grpc.model_service import ModelService
 from tfmodel_runtime.grpc.prediction_service import PredictionService
-from tfmodel_runtime.grpc.server import GrpcServer
+from tfmodel_runtime.grpc.server import GrpcServer, Service
 from tfmodel_runtime.lifecycle import Lifecycle, Parts
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability import logs, tfserving
 from tfmodel_runtime.observability.metrics import Metrics
+from tfmodel_runtime.open_inference import OpenInference
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
+from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.app import RestApp, operations
 from tfmodel_runtime.rest.docs import Docs
 from tfmodel_runtime.servables.config_file import ConfigFile
@@ -78,9 +81,15 @@ async def serve(flags: Flags) -> None:
     )
     pages = operations(readiness, metrics, tfserving_path=_monitoring_path(flags))
     Docs(manager).add_to(pages)
-    app = RestApp(api, pages)
+    inference = OpenInference(manager, predictor, readiness, version=version("tfmodel"))
+    api_v2 = ApiV2(
+        inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
+    )
+    app = RestApp(api, api_v2, pages)
     followers = [lambda: file.follow(manager)] if file else []
-    parts = Parts(manager, predictor, readiness, api, app, _grpc(flags, manager, predictor, metrics), followers)
+    services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
+    grpc = GrpcServer(services, most_message_bytes=flags.grpc_max_message_bytes, arguments=flags.grpc_channel_arguments)
+    parts = Parts(manager, predictor, readiness, api, app, grpc, followers)
     await Lifecycle(flags, parts).run()
 
 
@@ -140,9 +149,10 @@ def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batc
     return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)
 
 
-def _grpc(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> GrpcServer:
+def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> Sequence[Service]:
+    """TensorFlow Serving's gRPC services."""
     encode = tensor_proto.encode_content if flags.enable_serialization_as_tensor_content else tensor_proto.encode
-    services = (
+    return (
         PredictionService(manager, predictor, encode),
         ModelService(
             manager,
@@ -151,7 +161,6 @@ def _grpc(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics
             is_managed=flags.managed_store,
         ),
     )
-    return GrpcServer(services, most_message_bytes=flags.grpc_max_message_bytes, arguments=flags.grpc_channel_arguments)
 
 
 def _monitoring_path(flags: Flags) -> str | None:

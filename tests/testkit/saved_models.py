@@ -204,6 +204,31 @@ def slow_and_rare(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "rare" / "1"), signatures=signatures)
 
 
+def every_type(folder: Path) -> None:
+    """Each type that the Open Inference Protocol can pass, there and back, of any shape."""
+    import tensorflow as tf
+
+    names = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64 string"
+    specs = [tf.TensorSpec(None, getattr(tf, name), name=f"{name}_in") for name in names.split()]
+
+    class Every(tf.Module):
+        @tf.function(input_signature=specs)
+        def echo(self, *tensors):
+            return {f"{tensor.dtype.name}_out": tf.identity(tensor) for tensor in tensors}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+        def plain(self, x):
+            return {"doubled": x * 2, "largest": tf.argmax(x, axis=1), "root": tf.sqrt(x)}
+
+        @tf.function(input_signature=[])
+        def nothing(self):
+            return {"answer": tf.constant([42])}
+
+    model = Every()
+    signatures = {"serving_default": model.plain, "echo": model.echo, "nothing": model.nothing}
+    tf.saved_model.save(model, str(folder / "every_type" / "3"), signatures=signatures)
+
+
 def keras_files(folder: Path) -> None:
     import keras
 
@@ -224,6 +249,7 @@ def main(folder: Path) -> None:
         of_examples,
         with_defaults,
         slow_and_rare,
+        every_type,
         keras_files,
     ):
         make(folder)

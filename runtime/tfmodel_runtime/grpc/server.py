@@ -1,4 +1,4 @@
-"""The gRPC server: TensorFlow Serving's services, grpc.health.v1 that follows readiness, reflection."""
+"""The gRPC server: the services of both APIs, grpc.health.v1 that follows readiness, reflection."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -8,9 +8,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from tfmodel.wire import messages
-from tfmodel_runtime.grpc import model_service, prediction_service
+from tfmodel_runtime.grpc import inference_service, model_service, prediction_service
 
-_FOLLOWED = ("", prediction_service.SERVICE, model_service.SERVICE)
+_FOLLOWED = ("", prediction_service.SERVICE, model_service.SERVICE, inference_service.SERVICE)
 _SERVICES = (*_FOLLOWED[1:], health.SERVICE_NAME, reflection.SERVICE_NAME)
 
 Arguments = Sequence[tuple[str, str | int]]

@@ -3,37 +3,36 @@
 Every answer is application/json without a charset; an error is {"error": "..."} with the status of its cause.
 """
 
-import json
-import logging
-import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from tfmodel_runtime.codec import examples_json, tfserving_json
 from tfmodel_runtime.engine.signature import Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
-from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
+from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.methods import classification, examples, regression
 from tfmodel_runtime.model_info import metadata_json, status_json
 from tfmodel_runtime.predict import Call, Predictor
+from tfmodel_runtime.rest.asgi import (
+    Answer,
+    Receive,
+    Scope,
+    Send,
+    TooLargeError,
+    guarded,
+    header,
+    inflated,
+    query,
+    raw_path,
+    read_body,
+    send_answer,
+)
 from tfmodel_runtime.rest.paths import Target, parse
 from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.servable import Handle
-from tfmodel_runtime.statuses import http_status_of
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-_log = logging.getLogger(__name__)
 _MOST_INFLATED_BYTES = 100 * 1024 * 1024
-_INTERNAL_ERROR = 500
-_TOO_LARGE = 413
-
-
-class TooLargeError(Exception):
-    """A body is larger than is allowed."""
 
 
 class ApiV1:
@@ -48,16 +47,10 @@ class ApiV1:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        try:
-            status, body = 200, await self._answer(scope, receive)
-        except RuntimeFault as fault:
-            status, body = http_status_of(fault), _error(str(fault))
-        except TooLargeError:
-            status, body = _TOO_LARGE, _error(f"the body is larger than {self._most_body_bytes} bytes")
-        except Exception:  # noqa: BLE001 - the rim: whatever it is, the client gets an answer and the log the cause
-            _log.exception("a request failed in a way that was not foreseen")
-            status, body = _INTERNAL_ERROR, _error("internal error: see the server's log")
-        await self._send(send, status, body)
+        await send_answer(send, await guarded(self._answered(scope, receive)), closes=self.is_draining)
+
+    async def _answered(self, scope: Scope, receive: Receive) -> Answer:
+        return Answer(200, await self._answer(scope, receive))
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         path = _path(scope)
@@ -113,46 +106,16 @@ class ApiV1:
         )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        parts: list[bytes] = []
-        size, is_more = 0, True
-        while is_more:
-            message = await receive()
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._most_body_bytes:
-                raise TooLargeError
-            parts.append(part)
-            is_more = message.get("more_body", False)
-        body = b"".join(parts)
-        return _inflated(body) if _header(scope, b"content-encoding") == b"gzip" else body
-
-    async def _send(self, send: Send, status: int, body: bytes) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        if self.is_draining:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-def _path(scope: Mapping[str, Any]) -> str:
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope.get("query_string", b"")
-    return raw.split(b"?")[0].decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
-
-
-def _header(scope: Mapping[str, Any], name: bytes) -> bytes:
-    return next((value for found, value in scope["headers"] if found == name), b"")
-
-
-def _inflated(body: bytes) -> bytes:
-    """A gzip body; an empty one if it is none or too large, as TensorFlow Serving has it."""
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        inflated = inflater.decompress(body, _MOST_INFLATED_BYTES)
-    except zlib.error:
+        """The body; an empty one if it says that it is gzip and is not, or is too large, as TensorFlow Serving has it."""
+        body = await read_body(receive, self._most_body_bytes)
+        if header(scope, b"content-encoding") != b"gzip":
+            return body
+        with suppress(InvalidInputError, TooLargeError):
+            return inflated(body, b"gzip", _MOST_INFLATED_BYTES)
         return b""
-    return b"" if inflater.unconsumed_tail else inflated
 
 
-def _error(text: str) -> bytes:
-    return json.dumps({"error": text}, ensure_ascii=False).encode("utf-8", errors="replace")
+def _path(scope: Scope) -> str:
+    """What is matched: the query belongs to it, as in TensorFlow Serving."""
+    asked = query(scope)
+    return raw_path(scope) + (f"?{asked}" if asked else "")

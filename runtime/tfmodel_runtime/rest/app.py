@@ -1,10 +1,12 @@
-"""All that the REST port answers: /v1/ by `api_v1`, and health and metrics by FastAPI."""
+"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, and health and metrics by FastAPI."""
 
 from fastapi import FastAPI, Response
 
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
-from tfmodel_runtime.rest.api_v1 import ApiV1, Receive, Scope, Send
+from tfmodel_runtime.rest.api_v1 import ApiV1
+from tfmodel_runtime.rest.api_v2 import ApiV2
+from tfmodel_runtime.rest.asgi import Receive, Scope, Send
 
 _NOT_READY = 503
 
@@ -45,13 +47,17 @@ def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | 
 class RestApp:
     """The ASGI application of the REST port."""
 
-    def __init__(self, api: ApiV1, operations_app: FastAPI) -> None:
+    def __init__(self, api: ApiV1, api_v2: ApiV2, operations_app: FastAPI) -> None:
         self._api = api
+        self._api_v2 = api_v2
         self._operations = operations_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands the request on."""
-        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/v1/"):
             await self._api(scope, receive, send)
+        elif path == "/v2" or path.startswith("/v2/"):
+            await self._api_v2(scope, receive, send)
         else:
             await self._operations(scope, receive, send)

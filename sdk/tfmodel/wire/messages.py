@@ -1,4 +1,4 @@
-"""Protobuf message classes of TensorFlow Serving's API and of SavedModel, without importing TensorFlow.
+"""Protobuf message classes of TensorFlow Serving's API, the Open Inference Protocol and SavedModel, without importing TensorFlow.
 
 They live in a descriptor pool of their own, so that they do not collide with TensorFlow's when a process imports both: on the
 wire they are the same, in Python they are other classes. The types are those of the pinned wheels (hack/generate/wire.py).
@@ -62,3 +62,15 @@ Example = message("tensorflow.Example")
 PredictionLog = message("tensorflow.serving.PredictionLog")
 MonitoringConfig = message("tensorflow.serving.MonitoringConfig")
 BatchingParameters = message("tensorflow.serving.BatchingParameters")
+ServerLiveRequest = message("inference.ServerLiveRequest")
+ServerLiveResponse = message("inference.ServerLiveResponse")
+ServerReadyRequest = message("inference.ServerReadyRequest")
+ServerReadyResponse = message("inference.ServerReadyResponse")
+ModelReadyRequest = message("inference.ModelReadyRequest")
+ModelReadyResponse = message("inference.ModelReadyResponse")
+ServerMetadataRequest = message("inference.ServerMetadataRequest")
+ServerMetadataResponse = message("inference.ServerMetadataResponse")
+ModelMetadataRequest = message("inference.ModelMetadataRequest")
+ModelMetadataResponse = message("inference.ModelMetadataResponse")
+ModelInferRequest = message("inference.ModelInferRequest")
+ModelInferResponse = message("inference.ModelInferResponse")
