@@ -8,11 +8,12 @@ import numpy as np
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType, known, numpy_dtype, of_array
 from tfmodel.wire.tensors import VALUE_FIELDS
+from tfmodel_runtime.engine.capi import TSTRING_BYTES
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 
-_MOST_DIMENSIONS = 254
-_MOST_BYTES = 2**31
+_MOST_DIMENSIONS = 64
+_MOST_REPEATED_BYTES = 2**28
 _BITS = {DataType.HALF, DataType.BFLOAT16}
 _COMPLEX = {DataType.COMPLEX64: np.float32, DataType.COMPLEX128: np.float64}
 
@@ -21,32 +22,34 @@ def decode(proto: Any, alias: str) -> Array:
     """The array that a TensorProto holds. Fewer values than elements: the last is repeated; none: zeros, empty strings.
 
     Raises:
-        InvalidInputError: it holds none: no such type, an impossible shape, or content of another length.
+        InvalidInputError: it holds none: no such type, an impossible shape, content of another length; or
+            values that repeat to more than 256 MiB, which a few bytes could ask for.
     """
     data_type = known(proto.dtype)
-    if data_type not in VALUE_FIELDS:
-        raise InvalidInputError(f"tensor parsing error: {alias}")
-    shape = _shape(proto, data_type, alias)
-    count = math.prod(shape)
-    if proto.tensor_content and data_type is not DataType.STRING:
-        return _from_content(proto.tensor_content, shape, data_type, alias)
-    return _filled(_values(proto, data_type), count, data_type).reshape(shape)
-
-
-def _shape(proto: Any, data_type: DataType, alias: str) -> tuple[int, ...]:
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    item_bytes = numpy_dtype(data_type).itemsize
-    possible = len(shape) <= _MOST_DIMENSIONS and all(size >= 0 for size in shape)
-    if not possible or math.prod(shape) * item_bytes > _MOST_BYTES:
-        raise InvalidInputError(f"tensor parsing error: {alias}")
-    return shape
+    if data_type not in VALUE_FIELDS or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
+        raise _unreadable(alias)
+    try:
+        return _elements(proto, data_type, math.prod(shape), alias).reshape(shape)
+    except ValueError as error:
+        raise _unreadable(alias) from error
 
 
-def _from_content(content: bytes, shape: tuple[int, ...], data_type: DataType, alias: str) -> Array:
-    dtype = numpy_dtype(data_type)
-    if len(content) != math.prod(shape) * dtype.itemsize:
-        raise InvalidInputError(f"tensor parsing error: {alias}")
-    return np.frombuffer(content, dtype).reshape(shape)
+def _unreadable(alias: str) -> InvalidInputError:
+    return InvalidInputError(f"tensor parsing error: {alias}")
+
+
+def _elements(proto: Any, data_type: DataType, count: int, alias: str) -> Array:
+    is_text = data_type is DataType.STRING
+    item_bytes = TSTRING_BYTES if is_text else numpy_dtype(data_type).itemsize
+    if proto.tensor_content and not is_text:
+        if len(proto.tensor_content) != count * item_bytes:
+            raise _unreadable(alias)
+        return np.frombuffer(proto.tensor_content, numpy_dtype(data_type))
+    values = _values(proto, data_type)
+    if count > len(values) and count * item_bytes > _MOST_REPEATED_BYTES:
+        raise _unreadable(alias)
+    return _filled(values, count, data_type)
 
 
 def _values(proto: Any, data_type: DataType) -> Array:

@@ -69,7 +69,7 @@ def test_content_must_have_the_exact_length() -> None:
         decode(proto([3], tensor_content=b"\x00" * 8), "x")
 
 
-@pytest.mark.parametrize("shape", [[-1], [2**40, 2**40], [2**34], [1] * 255])
+@pytest.mark.parametrize("shape", [[-1], [2**40, 2**40], [2**34], [1] * 65, [0, 2**62, 2**62]])
 def test_an_impossible_shape_is_refused_before_memory_is_taken(shape: list[int]) -> None:
     with pytest.raises(InvalidInputError):
         decode(proto(shape, float_val=[1]), "x")
