@@ -1,5 +1,6 @@
 """`spec.validation`, `spec.storage` and `spec.serving`: what may serve, where versions live, how they are served."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +21,8 @@ from tfmodel.api.schema import (
     exactly_one,
     once,
 )
+
+LABEL_PATTERN = "^[a-zA-Z0-9_]{1,63}$"
 
 
 class Validation(ApiValue):
@@ -176,13 +179,7 @@ class Serving(Placement):
     """Which versions are loaded. Default: the newest."""
     pinned_version: Version | None = None
     """Serve just this version, whatever versionPolicy says: a rollback. Remove it to follow versionPolicy again."""
-    version_labels: (
-        Annotated[
-            dict[Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")], Version],
-            Field(min_length=1, max_length=32),
-        ]
-        | None
-    ) = None
+    version_labels: Annotated[dict[str, Version], Field(min_length=1, max_length=32)] | None = None
     """Names for versions, such as stable: 1, under which clients reach them (/labels/stable). A version with a label is
     loaded whatever versionPolicy says, and kept. A label moves once its new version is available."""
     batching: Batching | None = None
@@ -203,5 +200,11 @@ class Serving(Placement):
             cel="!(has(self.pinnedVersion) && has(self.versionLabels))",
             message="pinnedVersion and versionLabels exclude each other: pinnedVersion serves just one version",
             check=lambda serving: serving.pinned_version is None or serving.version_labels is None,
+        ),
+        Rule(
+            cel=f"!has(self.versionLabels) || self.versionLabels.all(label, label.matches('{LABEL_PATTERN}'))",
+            message="versionLabels: a label is made of letters, digits and _, 63 at the most",
+            check=lambda serving: all(re.match(LABEL_PATTERN, label) for label in serving.version_labels or ()),
+            field_path=".versionLabels",
         ),
     )

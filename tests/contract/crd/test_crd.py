@@ -89,7 +89,7 @@ BAD: list[tuple[str, Json, str]] = [
     ("policies", changed("spec.serving.versionPolicy", {"latest": {}, "all": {}}), "exactly one of latest, all"),
     ("no version", changed("spec.serving.pinnedVersion", 0), "pinnedVersion"),
     ("pin and labels", changed("spec.serving", {"pinnedVersion": 1, "versionLabels": {"a": 1}}), "exclude each other"),
-    ("label", changed("spec.serving.versionLabels", {"a-b": 1}), "versionLabels"),
+    ("label", changed("spec.serving.versionLabels", {"a-b": 1}), "versionLabels: a label is made of letters"),
     ("label of 0", changed("spec.serving.versionLabels", {"a": 0}), "versionLabels"),
     ("rows", changed("spec.serving.batching", {"allowedBatchSizes": [4, 2, 32]}), "allowedBatchSizes must increase"),
     ("last rows", changed("spec.serving.batching", {"allowedBatchSizes": [2, 4]}), "must be maxBatchSize"),
