@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit contract e2e images cluster-up cluster-down generate requirements format
+.PHONY: help demo test check unit contract e2e fuzz images cluster-up cluster-down generate requirements format
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ contract: ## Tests of the wire, of the CRD and of the chart, against real server
 
 e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is made
 	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e
+
+fuzz: ## A long run of the tests that send random input: some 130,000 inputs, half an hour
+	@hack/setup/venv.sh && TFMODEL_FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest tests/contract/fuzz tests/contract/rest/test_docs.py
 
 images: ## Build the images of operator, runtime and trainer
 	@hack/images/build.sh
