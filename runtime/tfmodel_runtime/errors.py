@@ -9,6 +9,7 @@ RuntimeFault
 ├── NotReadyError            draining, or nothing is loaded yet
 ├── OverloadedError          more requests wait than are allowed to
 ├── TimedOutError            a deadline has passed
+├── HandlerFault            the user's handler refused a request, or failed
 ├── ExecutionError           an op of the model failed, with TensorFlow's own code
 └── LoadError                a version cannot be loaded
 """
@@ -65,6 +66,14 @@ class OverloadedError(RuntimeFault):
 
 class TimedOutError(RuntimeFault):
     """A deadline has passed."""
+
+
+class HandlerFault(RuntimeFault):
+    """The user's handler refused a request, or failed. `status` is the HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ExecutionError(RuntimeFault):

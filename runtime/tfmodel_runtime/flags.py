@@ -64,6 +64,8 @@ class Flags:
     rest_api_timeout_in_ms: int
     tensorflow_intra_op_parallelism: int
     tensorflow_inter_op_parallelism: int
+    handler: Path | None
+    handler_threads: int
     enable_batching: bool
     batching_parameters_file: Path | None
     batching_parameters: str
@@ -121,6 +123,8 @@ def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("--model_base_path or --model_config_file is needed")
     if found.file_system_poll_wait_seconds < 0:
         parser.error("--file_system_poll_wait_seconds must not be negative: 0 looks once")
+    if found.handler and found.model_config_file:
+        parser.error("--handler belongs to one model: it excludes --model_config_file")
     if found.batching_parameters_file and not found.enable_batching:
         parser.error("--batching_parameters_file needs --enable_batching")
     parts = (found.tensorflow_intra_op_parallelism, found.tensorflow_inter_op_parallelism)
@@ -171,6 +175,8 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="latest:N, all, or specific:N,N (latest:1)",
     )
     add("--version_labels", type=_labels, default={}, help="labels of versions, which are loaded for them: name:N,...")
+    add("--handler", type=Path, help="Python file with a subclass of tfmodel.serving.TfServingBaseService, for POST /")
+    add("--handler_threads", type=int, default=2 * _cores(), help="requests in the handler at the same time (2 a core)")
     add("--saved_model_tags", type=_tags, default=("serve",), help="tags of the graph, by commas (serve)")
 
 

@@ -40,6 +40,9 @@ class RestServer(uvicorn.Server):
         yield
 
 
+Follower = Callable[[], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a server is made of. `followers` run beside it until it stops."""
@@ -50,7 +53,7 @@ class Parts:
     api: ApiV1
     app: RestApp
     grpc: GrpcServer
-    followers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    followers: Sequence[Follower] = ()
 
 
 class Lifecycle:

@@ -1,5 +1,7 @@
 """Whether requests should be sent here: the one answer that probes of both protocols give."""
 
+from collections.abc import Callable
+
 from tfmodel_runtime.servables.manager import Manager
 
 
@@ -9,6 +11,8 @@ class Readiness:
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self.is_draining = False
+        self.objections: list[Callable[[], str | None]] = []
+        """What else may say why requests should not be sent here."""
 
     def objection(self) -> str | None:
         """Why requests should not be sent here; None if they should."""
@@ -16,4 +20,4 @@ class Readiness:
             return "the server drains: it finishes what it has and takes nothing new"
         if not self._manager.is_ready():
             return "no wanted version is loaded and warmed up yet"
-        return None
+        return next((told for ask in self.objections if (told := ask()) is not None), None)

@@ -16,13 +16,16 @@ from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.errors import InvalidInputError
+from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
+from tfmodel_runtime.errors import InvalidInputError, LoadError
 from tfmodel_runtime.flags import Flags, parse
 from tfmodel_runtime.grpc.inference_service import InferenceService
 from tfmodel_runtime.grpc.model_service import ModelService
 from tfmodel_runtime.grpc.prediction_service import PredictionService
 from tfmodel_runtime.grpc.server import GrpcServer, Service
-from tfmodel_runtime.lifecycle import Lifecycle, Parts
+from tfmodel_runtime.handler.following import HandlerFile
+from tfmodel_runtime.handler.service import HandlerService, one_signature_wanted
+from tfmodel_runtime.lifecycle import Follower, Lifecycle, Parts
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability import logs, tfserving
 from tfmodel_runtime.observability.metrics import Metrics
@@ -32,10 +35,12 @@ from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.app import RestApp, operations
 from tfmodel_runtime.rest.docs import Docs
+from tfmodel_runtime.rest.handle import Handle
 from tfmodel_runtime.servables.config_file import ConfigFile
 from tfmodel_runtime.servables.manager import Loading, Manager, Retries
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
+from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 _MICROS = 1_000_000
@@ -85,12 +90,29 @@ async def serve(flags: Flags) -> None:
     api_v2 = ApiV2(
         inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
     )
-    app = RestApp(api, api_v2, pages)
-    followers = [lambda: file.follow(manager)] if file else []
+    followers: list[Follower] = [lambda: file.follow(manager)] if file else []
+    handle = _handle(flags, predictor, metrics, readiness, followers)
+    app = RestApp(api, api_v2, pages, handle)
     services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
     grpc = GrpcServer(services, most_message_bytes=flags.grpc_max_message_bytes, arguments=flags.grpc_channel_arguments)
     parts = Parts(manager, predictor, readiness, api, app, grpc, followers)
     await Lifecycle(flags, parts).run()
+
+
+def _handle(
+    flags: Flags, predictor: Predictor, metrics: Metrics, readiness: Readiness, followers: list[Follower]
+) -> Handle | None:
+    """What answers with the user's handler; None if there is none."""
+    if flags.handler is None:
+        return None
+    timeout = flags.rest_api_timeout_in_ms / 1000
+    service = HandlerService(
+        flags.model_name, predictor, metrics, timeout_seconds=timeout, threads=flags.handler_threads
+    )
+    readiness.objections.append(service.objection)
+    model = (flags.model_name, str(flags.model_base_path))
+    followers.append(HandlerFile(flags.handler, service, metrics, model=model).follow)
+    return Handle(service, most_body_bytes=flags.rest_max_body_bytes)
 
 
 def _config_file(flags: Flags) -> ConfigFile | None:
@@ -126,6 +148,8 @@ def _prepare(flags: Flags, batching: Batching | None) -> Prepare:
     """What happens to a loaded version before it is available."""
 
     def prepare(model: SavedModel, path: Path) -> None:
+        if flags.handler is not None and len(model.signatures) != 1 and DEFAULT_SIGNATURE not in model.signatures:
+            raise LoadError(str(path), one_signature_wanted(len(model.signatures)), Code.FAILED_PRECONDITION)
         if batching is not None:
             batching.admit(model, path)
         if flags.enable_model_warmup and not replay.warm_up(

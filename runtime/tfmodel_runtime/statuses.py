@@ -64,9 +64,13 @@ def code_of(fault: errors.RuntimeFault) -> Code:
     """The canonical code of a cause."""
     if isinstance(fault, errors.ExecutionError):
         return Code(fault.code) if fault.code in Code._value2member_map_ else Code.UNKNOWN
+    if isinstance(fault, errors.HandlerFault):
+        return Code.INTERNAL if fault.status >= _HTTP_OF_UNKNOWN_CODES else Code.INVALID_ARGUMENT
     return _CODES.get(type(fault), Code.INTERNAL)
 
 
 def http_status_of(fault: errors.RuntimeFault) -> int:
     """The HTTP status of a cause."""
+    if isinstance(fault, errors.HandlerFault):
+        return fault.status
     return _HTTP.get(code_of(fault), _HTTP_OF_UNKNOWN_CODES)

@@ -167,6 +167,26 @@ def with_defaults(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "with_defaults" / "1"), signatures={"serving_default": model.scaled})
 
 
+def digits(folder: Path) -> None:
+    """Images of 28 times 28 pixels to ten scores: the nearest mean image of scikit-learn's digits."""
+    import numpy as np
+    import tensorflow as tf
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    large = np.kron(data.images, np.ones((1, 3, 3)))  # 8 pixels become 24
+    images = np.pad(large, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784) * (255 / 16)
+    means = np.stack([images[data.target == digit].mean(axis=0) for digit in range(10)]).astype(np.float32)
+
+    class Nearest(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 784], tf.float32, name="images")])
+        def predict(self, images):
+            return {"scores": tf.matmul(images, means, transpose_b=True) - tf.reduce_sum(means**2, axis=1) / 2}
+
+    model = Nearest()
+    tf.saved_model.save(model, str(folder / "digits" / "1"), signatures={"predict_images": model.predict})
+
+
 def slow_and_rare(folder: Path) -> None:
     """A loop as long as it is told to be, and types that few models have."""
     import tensorflow as tf
@@ -248,6 +268,7 @@ def main(folder: Path) -> None:
         graph_with_table,
         of_examples,
         with_defaults,
+        digits,
         slow_and_rare,
         every_type,
         keras_files,

@@ -91,6 +91,12 @@ class Metrics:
         self._batch_queue = Gauge(
             "tfmodel_runtime_batch_queue_requests", "Requests that wait for a batch.", ("model",), registry=registry
         )
+        self._handler_loads = Counter(
+            "tfmodel_runtime_handler_loads",
+            "Contents of the handler file that were taken up or refused.",
+            ("result",),
+            registry=registry,
+        )
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
         info.labels(version, tensorflow_version).set(1)
 
@@ -149,3 +155,7 @@ class Metrics:
     def batch_queued(self, model: str, change: int) -> None:
         """So many requests more, or less, wait for a batch."""
         self._batch_queue.labels(model).inc(change)
+
+    def handler_loaded(self, *, is_loaded: bool) -> None:
+        """A content of the handler file was taken up, or refused."""
+        self._handler_loads.labels("loaded" if is_loaded else "refused").inc()

@@ -1,4 +1,4 @@
-"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, and health and metrics by FastAPI."""
+"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, health and metrics by FastAPI."""
 
 from fastapi import FastAPI, Response
 
@@ -7,6 +7,7 @@ from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.asgi import Receive, Scope, Send
+from tfmodel_runtime.rest.handle import Handle
 
 _NOT_READY = 503
 
@@ -47,10 +48,11 @@ def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | 
 class RestApp:
     """The ASGI application of the REST port."""
 
-    def __init__(self, api: ApiV1, api_v2: ApiV2, operations_app: FastAPI) -> None:
+    def __init__(self, api: ApiV1, api_v2: ApiV2, operations_app: FastAPI, handle: Handle | None = None) -> None:
         self._api = api
         self._api_v2 = api_v2
         self._operations = operations_app
+        self._handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands the request on."""
@@ -59,5 +61,7 @@ class RestApp:
             await self._api(scope, receive, send)
         elif path == "/v2" or path.startswith("/v2/"):
             await self._api_v2(scope, receive, send)
+        elif path == "/" and self._handle is not None:
+            await self._handle(scope, receive, send)
         else:
             await self._operations(scope, receive, send)

@@ -1,0 +1,90 @@
+"""POST /: a request to the handler, as JSON or as multipart/form-data with files."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from tfmodel_runtime.errors import InvalidInputError
+from tfmodel_runtime.handler.service import HandlerService
+from tfmodel_runtime.rest.asgi import Answer, Receive, Scope, Send, guarded, header, read_body, refusal, send_answer
+
+_MOST_FILES, _MOST_FIELDS = 64, 256
+_METHOD_NOT_ALLOWED = 405
+
+
+class Handle:
+    """The application for the path of the handler. `is_draining` makes answers close their connections."""
+
+    def __init__(self, service: HandlerService, *, most_body_bytes: int) -> None:
+        self._service = service
+        self._most_body_bytes = most_body_bytes
+        self.is_draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["method"] == "POST":
+            answer = await guarded(self._answer(scope, receive))
+        else:
+            told = f"{scope['method']} is not allowed here: POST a JSON body or a form with files"
+            answer = refusal(_METHOD_NOT_ALLOWED, told, ((b"allow", b"POST"),))
+        await send_answer(send, answer, closes=self.is_draining)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        body = await read_body(receive, self._most_body_bytes)
+        if not header(scope, b"content-type").lower().startswith(b"multipart/form-data"):
+            return Answer(200, await self._service.answer(_json(body)))
+        form = await _form(scope, body, self._most_body_bytes)
+        try:
+            return Answer(200, await self._service.answer(_data(form)))
+        finally:
+            await form.close()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInputError(f"the body is neither multipart/form-data nor JSON: {error}") from error
+
+
+async def _form(scope: Scope, body: bytes, most_bytes: int) -> FormData:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(
+        Headers(raw=list(scope["headers"])),
+        stream(),
+        max_files=_MOST_FILES,
+        max_fields=_MOST_FIELDS,
+        max_part_size=most_bytes,
+    )
+    try:
+        return await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        told = getattr(error, "message", None) or str(error)
+        raise InvalidInputError(f"the form cannot be read: {told}") from error
+
+
+def _data(form: FormData) -> dict[str, Any]:
+    """Fields by name: their text, or their files by the files' names. A name that comes again gets a number."""
+    data: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if not isinstance(value, UploadFile):
+            data[name] = value
+            continue
+        files = data.setdefault(name, {})
+        if not isinstance(files, dict):
+            raise InvalidInputError(f"field {name} is a text and a file: give each its own name")
+        files[_free_name(value.filename or name, files)] = value.file
+    return data
+
+
+def _free_name(wanted: str, taken: dict[str, Any]) -> str:
+    number, found = 1, wanted
+    while found in taken:
+        number += 1
+        found = f"{wanted}#{number}"
+    return found
