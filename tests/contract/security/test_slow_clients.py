@@ -102,7 +102,7 @@ def test_a_client_that_does_not_take_its_answer_is_cut(strict: Served) -> None:
 def test_a_request_in_time_is_answered_however_long_the_model_takes(saved_models: Path, tmp_path: Path) -> None:
     flags = ("--rest_header_timeout=1s", "--rest_body_timeout=1s", "--predict_threads=1")
     with serving(saved_models / "rare", tmp_path / "log", *flags) as served, Line(served.rest_port) as line:
-        signature = json.dumps({"signature_name": "loop", "inputs": 60_000}).encode()
+        signature = json.dumps({"signature_name": "loop", "inputs": 600_000}).encode()
         request = HEAD + b"Content-Length: %d\r\n\r\n" % len(signature) + signature
         line.send(request * 2)
         assert [line.answer().status, line.answer().status] == [200, 200]
