@@ -5,9 +5,10 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
@@ -15,6 +16,8 @@ from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 from testkit.apiserver import free_port
 from testkit.certificates import Authority, Pair
 from testkit.served import Served, serving
+from tfmodel_operator import runtime_probe
+from tfmodel_operator.values import ServedVersion
 
 ANSWER = (200, {"predictions": [3.0]})
 FIRST, SECOND = Authority("first"), Authority("second")
@@ -113,6 +116,24 @@ def assert_admin(port: int) -> None:
             urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", body, timeout=10)
         assert refused.value.code == 404
         refused.value.close()
+
+
+async def test_the_operator_learns_what_is_served_without_certificate_and_token(
+    saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FIRST.pair("server").write(tmp_path)
+    (tmp_path / "tokens").write_text("t")
+    admin = free_port()
+    monkeypatch.setattr(runtime_probe, "_ADMIN_PORT", admin)
+    flags = (*flags_of(tmp_path, SECOND), f"--admin_port={admin}", f"--auth_token_file={tmp_path / 'tokens'}")
+    pod = {"metadata": {"name": "m-0"}, "status": {"podIP": "127.0.0.1"}}
+    with serving(saved_models / "half_plus_two", tmp_path / "log", *flags, wait=False):
+        async with aiohttp.ClientSession() as session:
+            told: Mapping[str, tuple[ServedVersion, ...]] = {}
+            end = time.monotonic() + 30
+            while told.get("m-0") != (ServedVersion(1, "AVAILABLE"),):
+                assert time.monotonic() < end, told
+                told = await runtime_probe.RuntimeProbe(session).ask("m", [pod])
 
 
 def test_an_ssl_config_file_secures_both_ports(saved_models: Path, tmp_path: Path) -> None:
