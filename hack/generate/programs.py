@@ -20,8 +20,8 @@ Made from the programs; `--help` tells the same. The default stands in brackets.
 """
 METRICS = """# Metrics
 
-Made from the programs. Both expose them on `/metrics`: the operator on port 8080, the runtime on its REST port. A histogram
-`x` is scraped as `x_bucket`, `x_sum` and `x_count`.
+Made from the programs. Both expose them on `/metrics`: the operator on port 8080, the runtime on its REST port and its
+admin port. A histogram `x` is scraped as `x_bucket`, `x_sum` and `x_count`.
 """
 
 

@@ -24,6 +24,7 @@ MODULES = (
 
 _WRAPPED = ".google.protobuf.{}Value".format
 FLAG_FILES: dict[str, dict[str, str]] = {
+    "SSLConfig": {"server_key": "string", "server_cert": "string", "custom_ca": "string", "client_verify": "bool"},
     "PrometheusConfig": {"enable": "bool", "path": "string"},
     "MonitoringConfig": {"prometheus_config": ".tensorflow.serving.PrometheusConfig"},
     "BatchingParameters": {

@@ -1,5 +1,6 @@
 """Asks ready runtime pods which versions they serve: the one truth that no object of the API holds.
 
+It asks the pods' admin port, which answers without certificate and token, so that the operator needs neither.
 Bounded in time and size; a pod that does not answer in time tells nothing, and nothing is said of it.
 """
 
@@ -15,7 +16,7 @@ from tfmodel_operator.values import Manifest, ServedVersion
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
 _MOST_BYTES = 64 * 1024
-_REST_PORT = 8501
+_ADMIN_PORT = 8502
 
 
 class RuntimeProbe:
@@ -33,7 +34,7 @@ class RuntimeProbe:
 
     async def _ask_one(self, model: str, address: str) -> tuple[ServedVersion, ...] | None:
         host = f"[{address}]" if ":" in address else address
-        url = f"http://{host}:{_REST_PORT}/v1/models/{model}"
+        url = f"http://{host}:{_ADMIN_PORT}/v1/models/{model}"
         try:
             async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as answer:
                 text = await _bounded(answer.content)

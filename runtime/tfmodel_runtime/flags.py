@@ -18,8 +18,7 @@ from tfmodel_runtime.servables import policy
 _log = logging.getLogger(__name__)
 NOT_HONOURED = frozenset(
     {
-        "grpc_socket_path", "rest_api_enable_cors_support", "tensorflow_session_config_file", "platform_config_file",
-        "ssl_config_file", "use_alts_credentials", "per_process_gpu_memory_fraction", "prefer_tflite_model",
+        "tensorflow_session_config_file", "platform_config_file", "use_alts_credentials", "per_process_gpu_memory_fraction", "prefer_tflite_model",
         "num_tflite_pools", "num_tflite_interpreters_per_pool", "enable_signature_method_name_check",
         "xla_cpu_compilation_enabled", "xla_gpu_compilation_enabled", "thread_pool_factory_config_file",
         "mixed_precision",
@@ -50,7 +49,15 @@ class Flags:
     allow_version_labels_for_unavailable_models: bool
     port: int
     rest_api_port: int
+    admin_port: int
     bind_address: str
+    grpc_socket_path: str
+    rest_api_enable_cors_support: bool
+    ssl_config_file: Path | None
+    tls_cert_file: Path | None
+    tls_key_file: Path | None
+    tls_client_ca_file: Path | None
+    auth_token_file: Path | None
     managed_store: bool
     model_version_policy: policy.VersionPolicy
     file_system_poll_wait_seconds: float
@@ -75,6 +82,10 @@ class Flags:
     grpc_channel_arguments: tuple[tuple[str, str | int], ...]
     grpc_max_message_bytes: int
     rest_max_body_bytes: int
+    rest_max_header_bytes: int
+    rest_max_connections: int
+    rest_header_timeout: float
+    rest_body_timeout: float
     predict_threads: int
     max_requests_in_flight: int
     drain_delay: float
@@ -127,6 +138,12 @@ def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("--handler belongs to one model: it excludes --model_config_file")
     if found.batching_parameters_file and not found.enable_batching:
         parser.error("--batching_parameters_file needs --enable_batching")
+    if bool(found.tls_cert_file) != bool(found.tls_key_file):
+        parser.error("--tls_cert_file and --tls_key_file need each other")
+    if found.tls_client_ca_file and not found.tls_cert_file:
+        parser.error("--tls_client_ca_file needs --tls_cert_file and --tls_key_file")
+    if found.ssl_config_file and found.tls_cert_file:
+        parser.error("--ssl_config_file excludes --tls_cert_file: one of them names the certificate")
     parts = (found.tensorflow_intra_op_parallelism, found.tensorflow_inter_op_parallelism)
     if found.tensorflow_session_parallelism and any(parts):
         parser.error(
@@ -146,7 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "tfmodel serve", description="Serves the versions of a SavedModel over REST and gRPC.", allow_abbrev=False
     )
-    for group in (_add_models, _add_loading, _add_ports, _add_limits, _add_batching, _add_tensorflow, _add_process):
+    groups = (_add_models, _add_loading, _add_ports, _add_security, _add_limits)
+    for group in (*groups, _add_batching, _add_tensorflow, _add_process):
         group(parser)
     return parser
 
@@ -199,7 +217,10 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("ports").add_argument
     add("--port", type=int, default=8500, help="gRPC port (8500); 0 lets the system choose")
     add("--rest_api_port", type=int, default=8501, help="REST port (8501); 0 lets the system choose")
-    add("--bind_address", default="0.0.0.0", help="address that both ports listen on (0.0.0.0)")  # noqa: S104
+    add("--admin_port", type=int, default=0, help="port of health, metrics and status, always plain HTTP; 0: none (0)")
+    add("--bind_address", default="0.0.0.0", help="address that all ports listen on (0.0.0.0); :: takes IPv4 too")  # noqa: S104
+    add("--grpc_socket_path", default="", help="a Unix socket on which gRPC is answered too")
+    add("--rest_api_enable_cors_support", **_SWITCH, help="let pages of all origins ask (false)")
     add("--grpc_channel_arguments", type=_arguments, default=(), help="arguments of the gRPC server: name=value,...")
     add(
         "--enable_serialization_as_tensor_content",
@@ -208,11 +229,24 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_security(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("security").add_argument
+    add("--ssl_config_file", type=Path, help="an SSLConfig in text format; secures both ports")
+    add("--tls_cert_file", type=Path, help="certificate chain of both ports, PEM; read again when it changes")
+    add("--tls_key_file", type=Path, help="its key, PEM, not encrypted")
+    add("--tls_client_ca_file", type=Path, help="authorities, PEM: clients must show a certificate of one of them")
+    add("--auth_token_file", type=Path, help="tokens, one a line: clients must show one (Authorization: Bearer)")
+
+
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("limits").add_argument
     add("--rest_api_timeout_in_ms", type=int, default=30_000, help="longest time of a REST request (30000)")
     add("--grpc_max_message_bytes", type=int, default=128 * 2**20, help="largest gRPC message (128 MiB)")
     add("--rest_max_body_bytes", type=int, default=128 * 2**20, help="largest REST body (128 MiB)")
+    add("--rest_max_header_bytes", type=int, default=64 * 2**10, help="largest headers of a REST request (64 KiB)")
+    add("--rest_max_connections", type=int, default=4096, help="more REST connections get 503; 0: no limit (4096)")
+    add("--rest_header_timeout", type=_seconds, default=10.0, help="time for a REST request's headers (10s)")
+    add("--rest_body_timeout", type=_seconds, default=60.0, help="time for a body, and for an answer to be taken (60s)")
     add("--predict_threads", type=int, default=_cores(), help="threads that run the model (the cores)")
     add("--max_requests_in_flight", type=int, default=1024, help="more requests are refused at once (1024)")
 

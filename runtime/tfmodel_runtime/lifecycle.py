@@ -8,36 +8,23 @@ second signal ends the wait.
 import asyncio
 import gc
 import logging
-import math
 import signal
-import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import uvicorn
 
 from tfmodel_runtime.flags import Flags
 from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
-from tfmodel_runtime.rest.app import RestApp
+from tfmodel_runtime.rest.server import RestServer, listen
 from tfmodel_runtime.servables.manager import Manager
 
 _log = logging.getLogger(__name__)
 _READINESS_POLL_SECONDS = 0.05
 _COLLECTOR_THRESHOLDS = (50_000, 50, 1_000)
-
-
-class RestServer(uvicorn.Server):
-    """uvicorn, whose signals are ours to handle."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Captures none: signals belong to `Lifecycle`."""
-        yield
 
 
 Follower = Callable[[], Coroutine[Any, Any, None]]
@@ -51,7 +38,8 @@ class Parts:
     predictor: Predictor
     readiness: Readiness
     api: ApiV1
-    app: RestApp
+    rest: RestServer
+    admin: RestServer | None
     grpc: GrpcServer
     followers: Sequence[Follower] = ()
 
@@ -67,9 +55,11 @@ class Lifecycle:
         self._readiness = parts.readiness
         self._api = parts.api
         self._grpc = parts.grpc
-        self._rest = RestServer(_uvicorn_config(flags, parts.app))
+        self._rest = parts.rest
+        self._admin = parts.admin
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._administering: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT.
@@ -89,6 +79,7 @@ class Lifecycle:
         for task in (watching, *followers):
             task.cancel()
         await self._drain(serving)
+        await self._close_admin()
         following.cancel()
         await asyncio.gather(following, watching, *followers, return_exceptions=True)
         await self._manager.close()
@@ -108,11 +99,20 @@ class Lifecycle:
         self._stop.set()
 
     async def _open(self) -> "asyncio.Task[None]":
-        port = await self._grpc.start(f"{self._flags.bind_address}:{self._flags.port}")
-        listening = socket.create_server((self._flags.bind_address, self._flags.rest_api_port), backlog=2048)
+        flags = self._flags
+        port = await self._grpc.start(flags.bind_address, flags.port, socket_path=flags.grpc_socket_path)
+        listening = listen(flags.bind_address, flags.rest_api_port)
+        if self._admin is not None:
+            self._administering = asyncio.create_task(self._admin.serve([listen(flags.bind_address, flags.admin_port)]))
         serving = asyncio.create_task(self._rest.serve([listening]))
         _log.info("gRPC on port %d, REST on port %d", port, listening.getsockname()[1])
         return serving
+
+    async def _close_admin(self) -> None:
+        """The port of probes closes last."""
+        if self._admin is not None and self._administering is not None:
+            self._admin.should_exit = True
+            await asyncio.gather(self._administering, return_exceptions=True)
 
     async def _watch_readiness(self) -> None:
         """Tells gRPC's health of readiness, and settles the garbage collector once everything long-lived is there."""
@@ -144,16 +144,3 @@ class Lifecycle:
             await self._grpc.stop(0)
         await closing
         hurrying.cancel()
-
-
-def _uvicorn_config(flags: Flags, app: RestApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=math.ceil(flags.drain_grace),
-    )

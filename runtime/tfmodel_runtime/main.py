@@ -3,6 +3,8 @@
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,9 +35,17 @@ from tfmodel_runtime.open_inference import OpenInference
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
-from tfmodel_runtime.rest.app import RestApp, operations
+from tfmodel_runtime.rest.app import AdminApp, RestApp, operations
+from tfmodel_runtime.rest.connection import Limits
 from tfmodel_runtime.rest.docs import Docs
+from tfmodel_runtime.rest.gate import OPERATIONS, Gate, Rules
 from tfmodel_runtime.rest.handle import Handle
+from tfmodel_runtime.rest.server import RestServer
+from tfmodel_runtime.security import tls
+from tfmodel_runtime.security.follow import follow
+from tfmodel_runtime.security.tls import Certificates
+from tfmodel_runtime.security.tokens import Tokens
+from tfmodel_runtime.security.tokens import read as read_tokens
 from tfmodel_runtime.servables.config_file import ConfigFile
 from tfmodel_runtime.servables.manager import Loading, Manager, Retries
 from tfmodel_runtime.servables.servable import ModelConfig
@@ -44,6 +54,7 @@ from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 _MICROS = 1_000_000
+_ADMIN_CONNECTIONS = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,18 +95,28 @@ async def serve(flags: Flags) -> None:
         timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
         most_body_bytes=flags.rest_max_body_bytes,
     )
-    pages = operations(readiness, metrics, tfserving_path=_monitoring_path(flags))
+    monitoring_path = _monitoring_path(flags)
+    pages = operations(readiness, metrics, tfserving_path=monitoring_path)
     Docs(manager).add_to(pages)
     inference = OpenInference(manager, predictor, readiness, version=version("tfmodel"))
     api_v2 = ApiV2(
         inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
     )
-    followers: list[Follower] = [lambda: file.follow(manager)] if file else []
-    handle = _handle(flags, predictor, metrics, readiness, followers)
-    app = RestApp(api, api_v2, pages, handle)
+    security = _security(flags)
+    followers: list[Follower] = [*security.followers, *([lambda: file.follow(manager)] if file else [])]
+    app = RestApp(api, api_v2, pages, _handle(flags, predictor, metrics, readiness, followers))
     services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
-    grpc = GrpcServer(services, most_message_bytes=flags.grpc_max_message_bytes, arguments=flags.grpc_channel_arguments)
-    parts = Parts(manager, predictor, readiness, api, app, grpc, followers)
+    admin = AdminApp(api, operations(readiness, metrics, tfserving_path=monitoring_path))
+    parts = Parts(
+        manager,
+        predictor,
+        readiness,
+        api,
+        _rest(flags, app, security, monitoring_path),
+        RestServer(admin, Limits(connections=_ADMIN_CONNECTIONS)) if flags.admin_port else None,
+        _grpc(flags, security, services),
+        followers,
+    )
     await Lifecycle(flags, parts).run()
 
 
@@ -113,6 +134,53 @@ def _handle(
     model = (flags.model_name, str(flags.model_base_path))
     followers.append(HandlerFile(flags.handler, service, metrics, model=model).follow)
     return Handle(service, most_body_bytes=flags.rest_max_body_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Security:
+    certificates: Certificates | None
+    tokens: Tokens | None
+    followers: Sequence[Follower]
+
+
+def _security(flags: Flags) -> _Security:
+    """Certificates and tokens as the flags name them, and what follows their files.
+
+    Raises:
+        OSError: a file cannot be read.
+        InvalidInputError: one is not what it should be.
+    """
+    certificates, tokens = None, None
+    followers: list[Follower] = []
+    files = _tls_files(flags)
+    if files is not None:
+        material = files.read()
+        certificates = Certificates(material)
+        followers.append(partial(follow, "the certificate", material, files.read, certificates.use))
+    if flags.auth_token_file is not None:
+        read = partial(read_tokens, flags.auth_token_file)
+        found = read()
+        tokens = Tokens(found)
+        followers.append(partial(follow, "the tokens' file", found, read, tokens.use))
+    return _Security(certificates, tokens, followers)
+
+
+def _tls_files(flags: Flags) -> tls.Files | tls.ConfigFile | None:
+    if flags.ssl_config_file is not None:
+        return tls.ConfigFile(flags.ssl_config_file)
+    if flags.tls_cert_file is None or flags.tls_key_file is None:
+        return None
+    return tls.Files(flags.tls_cert_file, flags.tls_key_file, flags.tls_client_ca_file)
+
+
+def _rest(flags: Flags, app: RestApp, security: _Security, monitoring_path: str | None) -> RestServer:
+    open_paths = OPERATIONS | {monitoring_path} if monitoring_path else OPERATIONS
+    gate = Gate(app, Rules(security.tokens, flags.rest_api_enable_cors_support, open_paths))
+    limits = Limits(
+        flags.rest_max_header_bytes, flags.rest_header_timeout, flags.rest_body_timeout, flags.rest_max_connections
+    )
+    context = None if security.certificates is None else security.certificates.context
+    return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace)
 
 
 def _config_file(flags: Flags) -> ConfigFile | None:
@@ -184,6 +252,16 @@ def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Me
             allows_early_labels=flags.allow_version_labels_for_unavailable_models,
             is_managed=flags.managed_store,
         ),
+    )
+
+
+def _grpc(flags: Flags, security: _Security, services: Sequence[Service]) -> GrpcServer:
+    return GrpcServer(
+        services,
+        most_message_bytes=flags.grpc_max_message_bytes,
+        arguments=flags.grpc_channel_arguments,
+        certificates=security.certificates,
+        tokens=security.tokens,
     )
 
 

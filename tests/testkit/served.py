@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -20,10 +21,11 @@ _PORTS = re.compile(r"gRPC on port (\d+), REST on port (\d+)")
 
 
 class Served:
-    """A runtime that runs."""
+    """A runtime that runs; `context` is a client's, where it speaks TLS."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path, context: ssl.SSLContext | None = None) -> None:
         self.process = process
+        self.context = context
         self._log = log
         self.grpc_port, self.rest_port = self._ports()
 
@@ -42,17 +44,20 @@ class Served:
     def ask(self, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON of an answer; a body makes it a POST."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.rest_port}{path}", data, headers)
+        request = urllib.request.Request(self._url(path), data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10, context=self.context) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read())
 
     def text(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.rest_port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(self._url(path), timeout=10, context=self.context) as answer:
             return str(answer.read().decode())
+
+    def _url(self, path: str) -> str:
+        return f"{'http' if self.context is None else 'https'}://127.0.0.1:{self.rest_port}{path}"
 
     def wait_ready(self) -> None:
         for _ in range(600):
@@ -68,7 +73,14 @@ class Served:
 
 
 @contextmanager
-def serving(base_path: Path, log: Path, *flags: str, name: str = "m", wait: bool = True) -> Iterator[Served]:
+def serving(
+    base_path: Path,
+    log: Path,
+    *flags: str,
+    name: str = "m",
+    wait: bool = True,
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Served]:
     """A runtime for the versions under a folder; ended with the block."""
     command = [
         *(sys.executable, "-m", "tfmodel_runtime.main", f"--model_name={name}", f"--model_base_path={base_path}"),
@@ -77,7 +89,7 @@ def serving(base_path: Path, log: Path, *flags: str, name: str = "m", wait: bool
     ]
     with log.open("w") as file, subprocess.Popen(command, stderr=file, text=True, env=dict(os.environ)) as process:
         try:
-            served = Served(process, log)
+            served = Served(process, log, context)
             if wait:
                 served.wait_ready()
             yield served

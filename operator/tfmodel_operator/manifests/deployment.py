@@ -3,6 +3,9 @@
 Its pod template holds no version: the runtime finds new versions in the store by itself, so that publishing one restarts
 nothing. Only a change of the version policy, or of the pods themselves, is a rolling update, with no pod taken away before
 its successor is ready.
+
+The kubelet, the operator and scrapers ask the admin port, which speaks plain HTTP whatever the other ports demand of clients, and
+tells of health, metrics and which versions are served. The Service does not offer it.
 """
 
 import math
@@ -22,10 +25,12 @@ from tfmodel_operator.manifests.metadata import (
     selector,
 )
 from tfmodel_operator.manifests.runtime_flags import drain_of, runtime_flags
+from tfmodel_operator.manifests.secrets import secret_flags, secret_mounts, secret_volumes
 from tfmodel_operator.values import Release
 
 REST_PORT = 8501
 GRPC_PORT = 8500
+ADMIN_PORT = 8502
 MODELS = "/models"
 _EXIT_SECONDS = 10
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
@@ -54,6 +59,7 @@ def deployment(model: TFModel, release: Release, *, claim: str, version_policy: 
                     "volumes": [
                         {"name": "store", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
                         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+                        *secret_volumes(model),
                     ],
                 },
             },
@@ -76,18 +82,21 @@ def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
             f"--model_base_path={MODELS}/{model.name}",
             f"--port={GRPC_PORT}",
             f"--rest_api_port={REST_PORT}",
+            f"--admin_port={ADMIN_PORT}",
             f"--drain_delay={drain_of(model).delay}",
             f"--drain_grace={drain_of(model).grace}",
+            *secret_flags(model),
         ],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
         "ports": [
             {"name": "rest", "containerPort": REST_PORT},
             {"name": "grpc", "containerPort": GRPC_PORT},
+            {"name": "admin", "containerPort": ADMIN_PORT},
         ],
         "resources": resources(model.spec.serving.resources, _DEFAULT_REQUESTS),
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "rest"}, "periodSeconds": 1, "timeoutSeconds": 2},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "admin"}, "periodSeconds": 1, "timeoutSeconds": 2},
         "livenessProbe": {
-            "httpGet": {"path": "/healthz", "port": "rest"},
+            "httpGet": {"path": "/healthz", "port": "admin"},
             "initialDelaySeconds": 10,
             "periodSeconds": 10,
             "timeoutSeconds": 5,
@@ -98,5 +107,6 @@ def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
         "volumeMounts": [
             {"name": "store", "mountPath": MODELS, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *secret_mounts(model),
         ],
     }

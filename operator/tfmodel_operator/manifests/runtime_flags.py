@@ -1,7 +1,9 @@
 """What `spec.serving` means to the runtime: its flags. `tfmodel run` passes the same."""
 
-from tfmodel.api.quantities import parse_duration
-from tfmodel.api.runtime_options import Batching, Drain
+import math
+
+from tfmodel.api.quantities import parse_duration, parse_quantity
+from tfmodel.api.runtime_options import Batching, Drain, Limits
 from tfmodel.api.v1alpha1 import TFModel
 
 _MICROS = 1_000_000
@@ -27,7 +29,19 @@ def runtime_flags(model: TFModel, *, version_policy: str) -> list[str]:
             f"--max_num_load_retries={serving.reload.max_load_retries}",
             f"--load_retry_interval_micros={int(parse_duration(serving.reload.load_retry_interval) * _MICROS)}",
         ]
+    if serving.limits is not None:
+        flags += _limits(serving.limits)
     return flags
+
+
+def _limits(limits: Limits) -> list[str]:
+    size = math.ceil(parse_quantity(limits.max_body_bytes))
+    return [
+        f"--rest_max_body_bytes={size}",
+        f"--grpc_max_message_bytes={size}",
+        f"--max_requests_in_flight={limits.max_requests_in_flight}",
+        f"--rest_api_timeout_in_ms={round(parse_duration(limits.request_timeout) * 1000)}",
+    ]
 
 
 def drain_of(model: TFModel) -> Drain:

@@ -5,8 +5,10 @@ from tfmodel_operator.manifests.metadata import SERVING, Json, metadata, selecto
 
 
 def service(model: TFModel) -> Json:
-    """The Service: REST with metrics, and gRPC."""
+    """The Service: REST and gRPC."""
     wanted = model.spec.serving.service
+    is_secure = model.spec.serving.tls is not None
+    rest, grpc = ("https", "https") if is_secure else ("http", "kubernetes.io/h2c")
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -15,8 +17,8 @@ def service(model: TFModel) -> Json:
             "type": wanted.type,
             "selector": selector(model, SERVING),
             "ports": [
-                {"name": "rest", "port": wanted.rest_port, "targetPort": "rest", "appProtocol": "http"},
-                {"name": "grpc", "port": wanted.grpc_port, "targetPort": "grpc", "appProtocol": "kubernetes.io/h2c"},
+                {"name": "rest", "port": wanted.rest_port, "targetPort": "rest", "appProtocol": rest},
+                {"name": "grpc", "port": wanted.grpc_port, "targetPort": "grpc", "appProtocol": grpc},
             ],
         },
     }

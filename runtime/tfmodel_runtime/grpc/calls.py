@@ -1,4 +1,7 @@
-"""What all gRPC methods share: causes become status codes, deadlines are read, texts are cut to what a trailer holds."""
+"""What all gRPC methods share: causes become status codes, deadlines are read, texts are cut to what a trailer holds.
+
+A client that comes too early is told when to try again (gRPC's retry design, A6).
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,6 +14,8 @@ from tfmodel_runtime.statuses import Code, code_of
 
 _log = logging.getLogger(__name__)
 _MOST_TEXT_BYTES = 1024
+_BUSY = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED)
+_COME_AGAIN = (("grpc-retry-pushback-ms", "1000"),)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 Method = Callable[[Any, Any], Awaitable[Any]]
@@ -31,7 +36,9 @@ def unary(method: Method, request_type: Any) -> Any:
         try:
             return await method(request, context)
         except RuntimeFault as fault:
-            await context.abort(_CODES[int(code_of(fault))], told(str(fault)))
+            code = code_of(fault)
+            metadata = _COME_AGAIN if code in _BUSY else ()
+            await context.abort(_CODES[int(code)], told(str(fault)), metadata)
         except grpc.aio.AbortError:
             raise
         except Exception:  # noqa: BLE001 - the rim: whatever it is, the client gets an answer and the log the cause

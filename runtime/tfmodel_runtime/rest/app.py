@@ -1,4 +1,4 @@
-"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, health and metrics by FastAPI."""
+"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, the rest by FastAPI. And the admin port."""
 
 from fastapi import FastAPI, Response
 
@@ -6,8 +6,9 @@ from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
-from tfmodel_runtime.rest.asgi import Receive, Scope, Send
+from tfmodel_runtime.rest.asgi import Receive, Scope, Send, raw_path
 from tfmodel_runtime.rest.handle import Handle
+from tfmodel_runtime.rest.paths import is_of_api, parse
 
 _NOT_READY = 503
 
@@ -57,11 +58,27 @@ class RestApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands the request on."""
         path = scope["path"] if scope["type"] == "http" else ""
-        if path.startswith("/v1/"):
+        if is_of_api(path):
             await self._api(scope, receive, send)
         elif path == "/v2" or path.startswith("/v2/"):
             await self._api_v2(scope, receive, send)
         elif path == "/" and self._handle is not None:
             await self._handle(scope, receive, send)
+        else:
+            await self._operations(scope, receive, send)
+
+
+class AdminApp:
+    """The ASGI application of the admin port: health, metrics and the status of models, for who has no certificate or token."""
+
+    def __init__(self, api: ApiV1, operations_app: FastAPI) -> None:
+        self._api = api
+        self._operations = operations_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands the request on."""
+        target = parse(scope["method"], raw_path(scope))
+        if target is not None and target.action == "status":
+            await self._api(scope, receive, send)
         else:
             await self._operations(scope, receive, send)

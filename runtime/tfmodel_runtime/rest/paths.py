@@ -1,4 +1,7 @@
-"""The grammar of TensorFlow Serving's URLs (contract section 1; http_rest_api_util.cc): matched undecoded, then decoded."""
+"""The grammar of TensorFlow Serving's URLs (contract section 1; http_rest_api_util.cc): matched undecoded, then decoded.
+
+Upper and lower case are the same in the fixed parts but for the verb; they are not in names and labels.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +9,8 @@ from typing import Literal
 from urllib.parse import unquote
 
 _PATH = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-    r"(?P<rest>:(?P<verb>predict|classify|regress)|/metadata)?",
+    r"/(?i:v1/models)/(?P<name>[^/:]+)(?:/(?i:versions)/(?P<version>\d+)|/(?i:labels)/(?P<label>[^/:]+))?"
+    r"(?P<rest>:(?P<verb>predict|classify|regress)|/(?i:metadata))?",
     re.ASCII,
 )
 _LARGEST = 2**63 - 1
@@ -22,6 +25,11 @@ class Target:
     name: str
     version: int | None
     label: str | None
+
+
+def is_of_api(path: str) -> bool:
+    """Whether a path belongs to TensorFlow Serving's API, and so is answered by its rules even if it is malformed."""
+    return path[:4].lower() == "/v1/"
 
 
 def parse(method: str, path: str) -> Target | None:

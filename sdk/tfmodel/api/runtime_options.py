@@ -1,12 +1,13 @@
-"""`spec.serving`: how the runtime batches, warms up, reloads and drains."""
+"""`spec.serving`: how the runtime batches, warms up, reloads and drains, and what requests may take."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from tfmodel.api.quantities import parse_duration
-from tfmodel.api.schema import ATOMIC, ApiValue, Duration, Rule
+from tfmodel.api.quantities import parse_duration, parse_quantity
+from tfmodel.api.schema import ATOMIC, ApiValue, Duration, Rule, Size
 
+_MOST_MESSAGE_BYTES = 2 * 1024**3
 BatchSize = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -86,5 +87,32 @@ class Reload(ApiValue):
             message="pollInterval must be at least 100ms: a store is not asked more often",
             check=lambda found: parse_duration(found.poll_interval) >= 0.1,
             field_path=".pollInterval",
+        ),
+    )
+
+
+class Limits(ApiValue):
+    """What requests may take."""
+
+    max_body_bytes: Size = "128Mi"
+    """Largest body of a REST request, and largest gRPC message."""
+    max_requests_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """Requests that are answered at the same time; more are refused at once, with 503 and UNAVAILABLE."""
+    request_timeout: Duration = "30s"
+    """Longest time of a REST request. A gRPC client sets its own deadline."""
+
+    rules = (
+        Rule(
+            cel="quantity(self.maxBodyBytes).isGreaterThan(quantity('0'))"
+            " && quantity(self.maxBodyBytes).isLessThan(quantity('2Gi'))",
+            message="maxBodyBytes must be above 0 and below 2Gi: give a size such as 32Mi",
+            check=lambda found: 0 < parse_quantity(found.max_body_bytes) < _MOST_MESSAGE_BYTES,
+            field_path=".maxBodyBytes",
+        ),
+        Rule(
+            cel="duration(self.requestTimeout) >= duration('1ms')",
+            message="requestTimeout must be above 0: give a duration such as 30s",
+            check=lambda found: parse_duration(found.request_timeout) > 0,
+            field_path=".requestTimeout",
         ),
     )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tfmodel.api.kubernetes import Placement, ResourceRequirements
 from tfmodel.api.quantities import parse_quantity
-from tfmodel.api.runtime_options import Batching, Drain, Reload, Warmup
+from tfmodel.api.runtime_options import Batching, Drain, Limits, Reload, Warmup
 from tfmodel.api.schema import (
     DEFAULTED,
     ApiValue,
@@ -21,6 +21,7 @@ from tfmodel.api.schema import (
     exactly_one,
     once,
 )
+from tfmodel.api.security import Auth, Tls
 
 LABEL_PATTERN = "^[a-zA-Z0-9_]{1,63}$"
 
@@ -194,6 +195,12 @@ class Serving(Placement):
     """What a runtime container asks for and may use at the most."""
     service: Annotated[ServiceSpec, Field(default_factory=ServiceSpec, json_schema_extra=DEFAULTED)]
     """The Service in front of the pods."""
+    tls: Tls | None = None
+    """TLS on both ports. Default: none."""
+    auth: Auth | None = None
+    """Who may ask. Default: whoever reaches the pods."""
+    limits: Limits | None = None
+    """What requests may take."""
 
     rules = (
         Rule(

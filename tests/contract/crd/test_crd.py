@@ -46,6 +46,8 @@ BAD: list[tuple[str, Json, str]] = [
     ("both", changed("spec.source", {"uri": "pvc://a/b"}), "exactly one of training, source"),
     ("neither", changed("spec.training", None), "exactly one of training, source"),
     ("size", changed("spec.storage.persistentVolumeClaim", {"size": "1Gx"}), "size"),
+    ("a body of any size", changed("spec.serving.limits", {"maxBodyBytes": "2Gi"}), "maxBodyBytes must be above 0"),
+    ("no time", changed("spec.serving.limits", {"requestTimeout": "0s"}), "requestTimeout must be above 0"),
     ("no size", changed("spec.storage.persistentVolumeClaim", {"size": "0"}), "size must be above 0"),
     ("threshold", changed("spec.validation.thresholds", {"accuracy": "good"}), "accuracy"),
     ("replicas", changed("spec.serving.replicas", -1), "replicas"),

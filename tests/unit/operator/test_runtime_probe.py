@@ -27,7 +27,7 @@ def told(*versions: int) -> bytes:
 async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[Answer], Awaitable[dict[str, Any]]]]:
     """Asks one pod that answers as the test says."""
     port = free_port()
-    monkeypatch.setattr(runtime_probe, "_REST_PORT", port)
+    monkeypatch.setattr(runtime_probe, "_ADMIN_PORT", port)
     monkeypatch.setattr(runtime_probe, "_TIMEOUT", aiohttp.ClientTimeout(total=0.5))
     runners: list[web.AppRunner] = []
 

@@ -58,7 +58,12 @@ def key_ref(kind: str, **fields: Any) -> dict[str, Any]:
     return env(valueFrom={kind: {"name": "n", "key": "k", **fields}})
 
 
+def auth(**fields: Any) -> dict[str, Any]:
+    return {"tokenSecretRef": {"name": "tokens", "key": "iris", **fields}}
+
+
 PLAIN = training()
+TLS = {"secretName": "iris-tls"}
 PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "paused": (PLAIN, {**PLAIN, "paused": True}),
     "source.uri": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/c"}}),
@@ -103,6 +108,13 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "serving.service.annotations.*": (PLAIN, serving(service={"annotations": {"a": "b"}})),
     "serving.service.restPort": (PLAIN, serving(service={"restPort": 80})),
     "serving.service.grpcPort": (PLAIN, serving(service={"grpcPort": 81})),
+    "serving.tls.secretName": (PLAIN, serving(tls=TLS)),
+    "serving.tls.clientCASecretName": (serving(tls=TLS), serving(tls={**TLS, "clientCASecretName": "clients"})),
+    "serving.auth.tokenSecretRef.name": (serving(auth=auth()), serving(auth=auth(name="others"))),
+    "serving.auth.tokenSecretRef.key": (serving(auth=auth()), serving(auth=auth(key="other"))),
+    "serving.limits.maxBodyBytes": (PLAIN, serving(limits={"maxBodyBytes": "1Mi"})),
+    "serving.limits.maxRequestsInFlight": (PLAIN, serving(limits={"maxRequestsInFlight": 8})),
+    "serving.limits.requestTimeout": (PLAIN, serving(limits={"requestTimeout": "5s"})),
     "training.image": (PLAIN, training(image="mine:1")),
     "training.script.configMapRef.name": (
         PLAIN,

@@ -1,0 +1,232 @@
+"""A connection of the REST port: uvicorn's protocol, with bounds on what a client may take of time and memory.
+
+A request's headers and its body must come within their times, an answer must be taken within a body's; a sweep once a second
+cuts whoever is late, so that a request in time costs no timer. Connections beyond the limit are guests: health and metrics are
+answered to them, and the guest that came first makes room for the one that comes last.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from tfmodel_runtime.rest.gate import OVER_LIMIT
+
+_log = logging.getLogger(__name__)
+_OFFERS = (b"upgrade", b"http2-settings")
+_BAD_REQUEST, _REQUEST_TIMEOUT, _HEADERS_TOO_LARGE = 400, 408, 431
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may take; 0 connections is no limit."""
+
+    header_bytes: int = 64 * 1024
+    header_seconds: float = 10.0
+    body_seconds: float = 60.0
+    connections: int = 0
+    guests: int = 64
+
+
+class Guests:
+    """Connections beyond the limit, in the order in which they came."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._here: dict[Connection, None] = {}
+
+    def welcome(self, guest: "Connection") -> None:
+        """Takes one more; where there are too many, the first leaves."""
+        if len(self._here) >= self._most:
+            first = next(iter(self._here))
+            del self._here[first]
+            first.transport.abort()
+        self._here[guest] = None
+
+    def leave(self, guest: "Connection") -> None:
+        """One is gone, or was none."""
+        self._here.pop(guest, None)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of a client."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: Any,
+        app_state: dict[str, Any],
+        *,
+        limits: Limits,
+        guests: Guests,
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._limits = limits
+        self._guests = guests
+        self._due: float | None = None
+        """When what is being received must be there: headers, or, if `_is_body`, a body. None between requests."""
+        self._is_body = False
+        self._taken_by: float | None = None
+        """When an answer must be taken, or a closing connection be closed."""
+        self._header_bytes = 0
+        self._unparsed_bytes = 0
+        """What came since the parser last told of anything: it holds unfinished names and values."""
+        self._refusal = (_BAD_REQUEST, "")
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has come."""
+        super().connection_made(transport)
+        self._due = self.loop.time() + self._limits.header_seconds
+        if 0 < self._limits.connections < len(self.connections):
+            self.app_state = {**self.app_state, OVER_LIMIT: True}
+            self._guests.welcome(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._guests.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        if self.transport.is_closing():
+            return
+        if self._due is None:
+            self._due = self.loop.time() + self._limits.header_seconds
+        self._unparsed_bytes += len(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self._unparsed_bytes > self._limits.header_bytes and not self.transport.is_closing():
+            self._refuse(_HEADERS_TOO_LARGE, self._too_large)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._due = self.loop.time() + self._limits.header_seconds
+        self._is_body = False
+        self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The body begins."""
+        self._unparsed_bytes = 0
+        if self.parser.should_upgrade():
+            return
+        self._due = self.loop.time() + self._limits.body_seconds
+        self._is_body = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there as a whole."""
+        self._unparsed_bytes = 0
+        if self.parser.should_upgrade():
+            return
+        self._due = None
+        self._is_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is written; what was received meanwhile was not waited for, so its time begins now."""
+        if self._due is not None:
+            self._due = self.loop.time() + (self._limits.body_seconds if self._is_body else self._limits.header_seconds)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """The client takes its answer slower than it is written."""
+        self._taken_by = self.loop.time() + self._limits.body_seconds
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has taken it."""
+        self._taken_by = None
+        super().resume_writing()
+
+    def cut_if_late(self, now: float) -> None:
+        """Ends the connection if the client has taken longer than it may."""
+        if self.transport.is_closing() and self._taken_by is None:
+            self._taken_by = now + self._limits.body_seconds
+        if self._taken_by is not None and now > self._taken_by:
+            _log.info("a client takes its answer too late: it is cut off")
+            self.transport.abort()
+        elif self._due is not None and now > self._due and not self._is_answering():
+            what = "body" if self._is_body else "headers"
+            self._refuse(_REQUEST_TIMEOUT, f"the request's {what} took too long to come")
+
+    def _parse(self, data: bytes) -> None:
+        """Hands data to the parser.
+
+        An offer to upgrade, such as Java's of HTTP/2, is not taken up. The parser would take what follows for another protocol, so
+        another one is given the same request without the offer.
+        """
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if self.parser.get_method() == b"CONNECT":
+                    self._refuse(_BAD_REQUEST, "this is no proxy")
+                    return
+                data = self._without_offer() + data[offer.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            except httptools.HttpParserError:
+                status, text = self._refusal
+                self._refuse(status, text or "Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def _without_offer(self) -> bytes:
+        """The head of the request that was parsed, as a client that offers nothing would send it."""
+        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [one.strip() for one in value.split(b",") if one.strip().lower() not in _OFFERS]
+                lines += [b"connection: " + b", ".join(kept)] if kept else []
+            elif name not in _OFFERS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _is_answering(self) -> bool:
+        """Whether the client waits for us, and not we for it."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        return bool(self.pipeline) or (is_busy and not self._is_body)
+
+    def _count(self, size: int) -> None:
+        self._unparsed_bytes = 0
+        self._header_bytes += size
+        if self._header_bytes > self._limits.header_bytes:
+            self._refusal = (_HEADERS_TOO_LARGE, self._too_large)
+            raise ValueError(self._too_large)
+
+    @property
+    def _too_large(self) -> str:
+        return f"the headers are larger than {self._limits.header_bytes} bytes"
+
+    def _refuse(self, status: int, text: str) -> None:
+        """Answers, if no answer has begun, and closes."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if not (is_busy and self.cycle.response_started):
+            body = json.dumps({"error": text}).encode()
+            head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            self.transport.write(STATUS_LINE[status] + head + body)
+        if is_busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()

@@ -1,0 +1,1 @@
+"""Who may ask and how the way is kept private: certificates, tokens, and the files that both are read from again and again."""
