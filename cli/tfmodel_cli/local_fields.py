@@ -11,7 +11,7 @@ _ONLY_IN_A_CLUSTER = {
     },
     "storage": {"persistentVolumeClaim", "existingClaim", "onDelete"},
     "serving": {
-        "replicas", "resources", "service", "tls", "auth", "nodeSelector", "tolerations", "affinity", "imagePullSecrets",
+        "replicas", "resources", "service", "drain", "tls", "auth", "nodeSelector", "tolerations", "affinity", "imagePullSecrets",
     },
 }  # fmt: skip
 

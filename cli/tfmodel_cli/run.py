@@ -70,7 +70,7 @@ def run(options: Options) -> None:
             _train(manifests, workspace, options.inputs)
         report = _export(model, workspace, options.inputs)
         _say(f"published version {report.version}: {_metrics(report)}")
-        port = stack.enter_context(_serving(model, workspace, options))
+        port = stack.enter_context(_serving(manifests, workspace, options))
         _use(model, options, port)
 
 
@@ -144,11 +144,13 @@ def _exported(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) 
 
 
 @contextmanager
-def _serving(model: TFModel, workspace: Workspace, options: Options) -> Iterator[int]:
+def _serving(manifests: Manifests, workspace: Workspace, options: Options) -> Iterator[int]:
     """The runtime, serving; the REST port it has opened."""
+    model = manifests.model
     command = [
         *(sys.executable, "-m", "tfmodel_runtime.main", "--bind_address=127.0.0.1"),
         *runtime_flags(model, version_policy=policy_flag(model)),
+        *layout.handler_flags(model, manifests, workspace),
         *(f"--model_base_path={workspace.store / model.name}", "--drain_delay=0s", "--log_level=warning"),
         *(f"--rest_api_port={options.rest_port}", f"--port={options.grpc_port}"),
     ]

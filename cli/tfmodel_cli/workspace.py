@@ -10,6 +10,7 @@ from pathlib import Path
 from tfmodel import contract
 from tfmodel.api.kubernetes import EnvVar
 from tfmodel.api.training import Training
+from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_cli.errors import CommandError
 from tfmodel_cli.manifests import Manifests
 
@@ -62,6 +63,22 @@ def command(training: Training, manifests: Manifests, workspace: Workspace) -> l
         "training: without script or command an image's own entry point runs, which needs a cluster",
         "give training.script or training.command",
     )
+
+
+def handler_flags(model: TFModel, manifests: Manifests, workspace: Workspace) -> list[str]:
+    """The runtime's flag for the model's handler, whose file is written out of its ConfigMap.
+
+    Raises:
+        CommandError: the ConfigMap or its key is not there.
+    """
+    handler = model.spec.serving.handler
+    if handler is None:
+        return []
+    wanted, folder = handler.config_map_ref, workspace.root / "handler"
+    _write(folder, _config_map(manifests, wanted.name, "serving.handler.configMapRef"))
+    if not (folder / wanted.key).is_file():
+        raise CommandError(f"serving.handler.configMapRef: ConfigMap {wanted.name} has no key {wanted.key}")
+    return [f"--handler={folder / wanted.key}"]
 
 
 def environment(

@@ -32,6 +32,7 @@ REST_PORT = 8501
 GRPC_PORT = 8500
 ADMIN_PORT = 8502
 MODELS = "/models"
+HANDLER = "/etc/tfmodel/handler"
 _EXIT_SECONDS = 10
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 
@@ -59,12 +60,24 @@ def deployment(model: TFModel, release: Release, *, claim: str, version_policy: 
                     "volumes": [
                         {"name": "store", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
                         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+                        *_handler_volumes(model),
                         *secret_volumes(model),
                     ],
                 },
             },
         },
     }
+
+
+def _handler_volumes(model: TFModel) -> list[Json]:
+    """The handler's ConfigMap as a folder: only so does a change of its content reach a running pod."""
+    handler = model.spec.serving.handler
+    return [{"name": "handler", "configMap": {"name": handler.config_map_ref.name}}] if handler else []
+
+
+def _handler_flags(model: TFModel) -> list[str]:
+    handler = model.spec.serving.handler
+    return [f"--handler={HANDLER}/{handler.config_map_ref.key}"] if handler else []
 
 
 def _termination_seconds(model: TFModel) -> int:
@@ -85,6 +98,7 @@ def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
             f"--admin_port={ADMIN_PORT}",
             f"--drain_delay={drain_of(model).delay}",
             f"--drain_grace={drain_of(model).grace}",
+            *_handler_flags(model),
             *secret_flags(model),
         ],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
@@ -107,6 +121,7 @@ def _runtime(model: TFModel, release: Release, version_policy: str) -> Json:
         "volumeMounts": [
             {"name": "store", "mountPath": MODELS, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *([{"name": "handler", "mountPath": HANDLER, "readOnly": True}] if model.spec.serving.handler else []),
             *secret_mounts(model),
         ],
     }

@@ -6,8 +6,18 @@ from pydantic import Field
 
 from tfmodel.api.quantities import parse_duration, parse_quantity
 from tfmodel.api.schema import ATOMIC, ApiValue, Duration, Rule, Size
+from tfmodel.api.training import ConfigMapKey
 
 _MOST_MESSAGE_BYTES = 2 * 1024**3
+
+
+class Handler(ApiValue):
+    """A custom inference service: a Python file with a subclass of tfmodel.serving.TfServingBaseService."""
+
+    config_map_ref: ConfigMapKey
+    """The ConfigMap and key that hold the file. A new content takes over in the running pods, without a restart."""
+
+
 BatchSize = Annotated[int, Field(ge=1, le=65536)]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tfmodel.api.kubernetes import Placement, ResourceRequirements
 from tfmodel.api.quantities import parse_quantity
-from tfmodel.api.runtime_options import Batching, Drain, Limits, Reload, Warmup
+from tfmodel.api.runtime_options import Batching, Drain, Handler, Limits, Reload, Warmup
 from tfmodel.api.schema import (
     DEFAULTED,
     ApiValue,
@@ -183,6 +183,8 @@ class Serving(Placement):
     version_labels: Annotated[dict[str, Version], Field(min_length=1, max_length=32)] | None = None
     """Names for versions, such as stable: 1, under which clients reach them (/labels/stable). A version with a label is
     loaded whatever versionPolicy says, and kept. A label moves once its new version is available."""
+    handler: Handler | None = None
+    """Code of yours between the request and the model, and between the model and the answer, for requests to `POST /`."""
     batching: Batching | None = None
     """Run requests that wait together. Default: each on its own."""
     warmup: Warmup | None = None

@@ -89,6 +89,7 @@ MANIFESTS: dict[str, Json] = {
         "serving": {
             "versionPolicy": {"specific": {"versions": [1, 2]}},
             "versionLabels": {"stable": 1, "canary": 2},
+            "handler": {"configMapRef": {"name": "handler", "key": "service.py"}},
             "batching": {
                 "maxBatchSize": 8,
                 "batchTimeout": "5ms",

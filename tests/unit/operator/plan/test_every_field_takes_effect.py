@@ -62,6 +62,10 @@ def auth(**fields: Any) -> dict[str, Any]:
     return {"tokenSecretRef": {"name": "tokens", "key": "iris", **fields}}
 
 
+def handled(name: str, key: str) -> dict[str, Any]:
+    return serving(handler={"configMapRef": {"name": name, "key": key}})
+
+
 PLAIN = training()
 TLS = {"secretName": "iris-tls"}
 PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -84,6 +88,8 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "serving.versionPolicy.latest.count": (PLAIN, serving(versionPolicy={"latest": {"count": 2}})),
     "serving.versionPolicy.all": (PLAIN, serving(versionPolicy={"all": {}})),
     "serving.versionPolicy.specific.versions[]": (PLAIN, serving(versionPolicy={"specific": {"versions": [1]}})),
+    "serving.handler.configMapRef.name": (handled("a", "k.py"), handled("b", "k.py")),
+    "serving.handler.configMapRef.key": (handled("a", "k.py"), handled("a", "l.py")),
     "serving.versionLabels.*": (PLAIN, serving(versionLabels={"stable": 1})),
     **{
         f"serving.batching.{field}": (serving(batching={}), serving(batching={field.removesuffix("[]"): value}))
