@@ -25,6 +25,18 @@ _APIS = {
 }  # fmt: skip
 
 
+def _of_batches(registry: CollectorRegistry) -> tuple[Histogram, Histogram, Gauge]:
+    """Rows of a batch, the time that requests waited for one, and how many wait."""
+    labels = ("model", "signature")
+    rows = Histogram("tfmodel_runtime_batch_rows", "Rows of a batch.", labels, buckets=_ROWS, registry=registry)
+    told = "Time that a request waited for its batch."
+    waits = Histogram("tfmodel_runtime_batch_wait_seconds", told, labels, buckets=_SECONDS, registry=registry)
+    queue = Gauge(
+        "tfmodel_runtime_batch_queue_requests", "Requests that wait for a batch.", ("model",), registry=registry
+    )
+    return rows, waits, queue
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a request asked for, as labels. `version` and `signature` are empty until they are found."""
@@ -77,20 +89,7 @@ class Metrics:
             ("model", "version", "state"),
             registry=registry,
         )
-        batch = ("model", "signature")
-        self._batch_rows = Histogram(
-            "tfmodel_runtime_batch_rows", "Rows of a batch.", batch, buckets=_ROWS, registry=registry
-        )
-        self._batch_waits = Histogram(
-            "tfmodel_runtime_batch_wait_seconds",
-            "Time that a request waited for its batch.",
-            batch,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._batch_queue = Gauge(
-            "tfmodel_runtime_batch_queue_requests", "Requests that wait for a batch.", ("model",), registry=registry
-        )
+        self._batch_rows, self._batch_waits, self._batch_queue = _of_batches(registry)
         self._handler_loads = Counter(
             "tfmodel_runtime_handler_loads",
             "Contents of the handler file that were taken up or refused.",

@@ -1,3 +1,5 @@
+"""The class of the document that the service was ordered with, unchanged but for its import line."""
+
 import numpy as np
 from PIL import Image
 
