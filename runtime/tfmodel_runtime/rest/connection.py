@@ -69,6 +69,8 @@ class Connection(HttpToolsProtocol):
         self._guests = guests
         self._due: float | None = None
         """When what is being received must be there: headers, or, if `_is_body`, a body. None between requests."""
+        self._is_begun = False
+        """Whether a part of a request is there, and more of it to come."""
         self._is_body = False
         self._taken_by: float | None = None
         """When an answer must be taken, or a closing connection be closed."""
@@ -106,7 +108,7 @@ class Connection(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._due = self.loop.time() + self._limits.header_seconds
-        self._is_body = False
+        self._is_begun, self._is_body = True, False
         self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -139,13 +141,13 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._due = None
-        self._is_body = False
+        self._is_begun, self._is_body = False, False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is written; what was received meanwhile was not waited for, so its time begins now."""
-        if self._due is not None:
-            self._due = self.loop.time() + (self._limits.body_seconds if self._is_body else self._limits.header_seconds)
+        """An answer is written; of the next request what came meanwhile was not waited for, so its time begins now."""
+        allowed = self._limits.body_seconds if self._is_body else self._limits.header_seconds
+        self._due = self.loop.time() + allowed if self._is_begun else None
         super().on_response_complete()
 
     def pause_writing(self) -> None:

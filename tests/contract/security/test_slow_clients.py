@@ -87,6 +87,16 @@ def test_a_client_that_says_nothing_is_cut(strict: Served) -> None:
         cut(line, "headers")
 
 
+def test_an_empty_line_after_a_body_as_old_clients_send_it_costs_nothing(strict: Served) -> None:
+    with Line(strict.rest_port) as line:
+        for _ in range(2):
+            line.send(REQUEST + b"\r\n")
+            assert line.answer().status == 200
+            time.sleep(3.5)
+        line.send(REQUEST)
+        assert line.answer().status == 200
+
+
 def test_a_client_that_does_not_take_its_answer_is_cut(strict: Served) -> None:
     body = json.dumps({"instances": [1.0] * 2_000_000}).encode()
     with Line(strict.rest_port) as line:
