@@ -20,6 +20,10 @@ ANSWERING = f'tfmodel_runtime_version_state{{{CHOSEN},state="Available"}}'
 FAILED_LOADS = f"tfmodel_runtime_version_load_failures_total{{{CHOSEN}}}"
 LOAD = f"tfmodel_runtime_version_load_duration_seconds_bucket{{{CHOSEN}}}"
 LATENCY = f"tfmodel_runtime_request_duration_seconds_bucket{{{CHOSEN}}}"
+BATCH_ROWS = f"tfmodel_runtime_batch_rows_bucket{{{CHOSEN}}}"
+BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
+BATCH_QUEUE = f"tfmodel_runtime_batch_queue_requests{{{CHOSEN}}}"
+HANDLER_LOADS = 'tfmodel_runtime_handler_loads_total{namespace=~"$namespace"}'
 IN_FLIGHT = 'tfmodel_runtime_requests_in_flight{namespace=~"$namespace"}'
 MODEL = "{{namespace}}/{{model}} v{{version}}"
 
@@ -107,6 +111,28 @@ FLEET = (
             ),
         ),
         "s",
+    ),
+    Panel(
+        "Rows of a batch",
+        "Where requests are batched: how many rows run together.",
+        (
+            (_quantile(0.5, BATCH_ROWS, "namespace, model"), "{{namespace}}/{{model}} p50"),
+            (_quantile(0.99, BATCH_ROWS, "namespace, model"), "{{namespace}}/{{model}} p99"),
+        ),
+    ),
+    Panel(
+        "Wait for a batch",
+        "Time that requests wait for the batch that they run in: 99th percentile; and how many wait now.",
+        (
+            (_quantile(0.99, BATCH_WAITS, "namespace, model"), "{{namespace}}/{{model}} p99"),
+            (f"sum by (namespace, model) ({BATCH_QUEUE})", "{{namespace}}/{{model}} waiting"),
+        ),
+        "s",
+    ),
+    Panel(
+        "Handler files",
+        "Contents of a handler file that were taken up or refused, in the last hour.",
+        ((f"sum by (namespace, pod, result) (increase({HANDLER_LOADS}[1h]))", "{{namespace}}/{{pod}} {{result}}"),),
     ),
 )
 OPERATOR = (

@@ -64,8 +64,11 @@ def test_labels_batching_and_a_handler_that_changes(namespace: Namespace) -> Non
 
 def test_certificates_and_tokens_leave_status_and_probes_as_they_are(namespace: Namespace) -> None:
     authority = Authority("e2e")
-    pair = authority.issue("localhost")
-    certificate = {"tls.crt": base64.b64encode(pair.certificate).decode(), "tls.key": base64.b64encode(pair.key).decode()}
+    pair = authority.pair("localhost")
+    certificate = {
+        "tls.crt": base64.b64encode(pair.certificate).decode(),
+        "tls.key": base64.b64encode(pair.key).decode(),
+    }
     secrets = [
         {
             "apiVersion": "v1",
