@@ -19,6 +19,7 @@ STATES = f"tfmodel_runtime_version_state{{{CHOSEN}}}"
 ANSWERING = f'tfmodel_runtime_version_state{{{CHOSEN},state="Available"}}'
 FAILED_LOADS = f"tfmodel_runtime_version_load_failures_total{{{CHOSEN}}}"
 LOAD = f"tfmodel_runtime_version_load_duration_seconds_bucket{{{CHOSEN}}}"
+MEMORY = f"tfmodel_runtime_version_memory_bytes{{{CHOSEN}}}"
 LATENCY = f"tfmodel_runtime_request_duration_seconds_bucket{{{CHOSEN}}}"
 BATCH_ROWS = f"tfmodel_runtime_batch_rows_bucket{{{CHOSEN}}}"
 BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
@@ -103,14 +104,20 @@ FLEET = (
     ),
     Panel(
         "Time of a load",
-        "From the start of a load to an answering version, warm-up included: 99th percentile of the last hour.",
+        "Restoring, warming up, and all until a version answers: 99th percentile of the last hour.",
         (
             (
-                f"histogram_quantile(0.99, sum by (le, namespace, model) (increase({LOAD}[1h])))",
-                "{{namespace}}/{{model}}",
+                f"histogram_quantile(0.99, sum by (le, namespace, model, phase) (increase({LOAD}[1h])))",
+                "{{namespace}}/{{model}} {{phase}}",
             ),
         ),
         "s",
+    ),
+    Panel(
+        "Memory of versions",
+        "By how much a pod grew while it loaded a version.",
+        ((f"max by (namespace, model, version) ({MEMORY})", MODEL),),
+        "bytes",
     ),
     Panel(
         "Rows of a batch",

@@ -11,6 +11,7 @@ from typing import Any
 
 from testkit.certificates import Authority
 from testkit.kubectl import Namespace
+from testkit.prober import Prober
 from testkit.tiny_models import QUICK, SCRIPTS, tfmodel, training
 
 HANDLER = """
@@ -57,7 +58,7 @@ def test_labels_batching_and_a_handler_that_changes(namespace: Namespace) -> Non
         assert (status, "larger than maximum input batch size 4" in answer["error"]) == (400, True)
         assert ask(url, {"x": [1.0]}) == (200, {"FIRST": [3.0]})
         namespace.apply(handler_map(HANDLER.replace("FIRST", "SECOND")))
-        pod = namespace.list("pods", "tfmodel.dev/component=serving")[0]["metadata"]["name"]
+        pod = namespace.list("pods", "app.kubernetes.io/component=serving")[0]["metadata"]["name"]
         namespace.kubectl("annotate", "pod", pod, "look=again")
         namespace.wait_until(lambda: ask(url, {"x": [1.0]})[1] == {"SECOND": [3.0]}, "the new handler answers", 180)
 
@@ -92,3 +93,18 @@ def test_certificates_and_tokens_leave_status_and_probes_as_they_are(namespace: 
         url, rows = f"https://localhost:{port}/v1/models/tiny:predict", {"instances": [1.0]}
         assert ask(url, rows, context)[0] == 401
         assert ask(url, rows, context, Authorization="Bearer sesame") == (200, {"predictions": [2.0]})
+
+
+def test_a_rollout_and_a_scale_in_lose_no_request(namespace: Namespace, version: str) -> None:
+    namespace.apply(SCRIPTS, tfmodel(serving={"resources": QUICK, "replicas": 2}))
+    namespace.wait_ready("tiny")
+    prober = Prober(namespace, "tiny", json.dumps({"instances": [1.0]}), f"tfmodel-runtime:{version}")
+    namespace.kubectl("rollout", "restart", "deployment/tiny")
+    namespace.kubectl("rollout", "status", "deployment/tiny", "--timeout=180s", timeout=200)
+    namespace.kubectl("scale", "tfm/tiny", "--replicas=1")
+    namespace.wait_until(
+        lambda: len(namespace.list("pods", "app.kubernetes.io/component=serving")) == 1, "one pod is left", 120
+    )
+    told = prober.stop()
+    assert told["failed"] == 0, told
+    assert told["ok"] > 100

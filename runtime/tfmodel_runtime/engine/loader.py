@@ -1,6 +1,8 @@
 """Loads a version for the manager: checks that it is whole, restores it, warms it up."""
 
 import logging
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,18 +48,30 @@ class EngineLoader:
         options = self._options
         if options.is_managed:
             _check_sizes(path)
+        begun, used = time.monotonic(), _resident_bytes()
         model = SavedModel.load(
             path,
             tags=options.tags,
             intra_op_threads=options.intra_op_threads,
             inter_op_threads=options.inter_op_threads,
         )
+        restored = time.monotonic()
         try:
             self._prepare(model, path)
         except BaseException:
             model.close()
             raise
+        model.load_seconds = {"restore": restored - begun, "warm_up": time.monotonic() - restored}
+        model.load_bytes = max(0, _resident_bytes() - used)
         return model
+
+
+def _resident_bytes() -> int:
+    """What the process holds in memory (proc(5), statm)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def generate(model: SavedModel, path: Path, row_counts: Sequence[int] = (1,)) -> None:

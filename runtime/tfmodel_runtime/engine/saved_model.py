@@ -44,6 +44,10 @@ class SavedModel:
         self.signature_defs: Mapping[str, Any] = kept.signature_def
         self.tensorflow_version: str = meta_graph.meta_info_def.tensorflow_version
         self.signatures = signatures_of(kept)
+        self.load_seconds: Mapping[str, float] = {}
+        """How long its loading took, by phase: restore, warm_up."""
+        self.load_bytes = 0
+        """By how much the memory of the process grew while it was loaded."""
         self._is_unbounded = is_unbounded(meta_graph)
         self._slow: set[str] = set()
         self._outputs = self._find_outputs()

@@ -3,6 +3,8 @@
 Labels are bounded: `model`, `version` and `signature` are empty for a request that named something that is not loaded.
 """
 
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -72,9 +74,15 @@ class Metrics:
         self.in_flight = Gauge("tfmodel_runtime_requests_in_flight", "Requests being answered.", registry=registry)
         self._load_seconds = Histogram(
             "tfmodel_runtime_version_load_duration_seconds",
-            "Time from the start of a load to the version's being available, warm-up included.",
-            ("model",),
+            "Time that loading a version took: restore, warm_up, and total until it is available.",
+            ("model", "phase"),
             buckets=_LOAD_SECONDS,
+            registry=registry,
+        )
+        self._memory = Gauge(
+            "tfmodel_runtime_version_memory_bytes",
+            "By how much the process grew while the version was loaded; of loads at the same time each counts all.",
+            ("model", "version"),
             registry=registry,
         )
         self._load_failures = Counter(
@@ -126,19 +134,24 @@ class Metrics:
         for other in State:
             if other is not state and other is not State.UNLOADED:
                 self._forget(model, str(version), other.value)
-        if state is not State.UNLOADED:
+        if state is State.UNLOADED:
+            self._forget_memory(model, str(version))
+        else:
             self._states.labels(model, str(version), state.value).set(1)
 
     def _forget(self, *labels: str) -> None:
-        try:
+        with contextlib.suppress(KeyError):
             self._states.remove(*labels)
-        except KeyError:
-            return
 
-    def loaded(self, model: str, version: int, seconds: float) -> None:
-        """A version became available."""
-        del version
-        self._load_seconds.labels(model).observe(seconds)
+    def _forget_memory(self, *labels: str) -> None:
+        with contextlib.suppress(KeyError):
+            self._memory.remove(*labels)
+
+    def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
+        """A version became available: seconds by phase, and the bytes by which the process grew."""
+        for phase, seconds in phases.items():
+            self._load_seconds.labels(model, phase).observe(seconds)
+        self._memory.labels(model, str(version)).set(size)
 
     def load_failed(self, model: str, version: int) -> None:
         """An attempt to load a version failed."""

@@ -45,8 +45,8 @@ class Observer(Protocol):
     def state_changed(self, model: str, version: int, state: State) -> None:
         """A version is in a new state."""
 
-    def loaded(self, model: str, version: int, seconds: float) -> None:
-        """A version became available `seconds` after its loading began."""
+    def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
+        """A version became available: how long each phase took, `total` for all, in seconds; how many bytes it takes."""
 
     def load_failed(self, model: str, version: int) -> None:
         """An attempt to load a version failed."""
@@ -310,7 +310,9 @@ class Manager:
             return False
         servable.error, servable.error_code = "", 0
         seconds = time.monotonic() - begun
-        self._observer.loaded(servable.name, servable.version, seconds)
+        if servable.model is not None:
+            phases = {**servable.model.load_seconds, "total": seconds}
+            self._observer.loaded(servable.name, servable.version, phases, servable.model.load_bytes)
         _log.info("version %d of %s is available after %.2f s", servable.version, servable.name, seconds)
         return True
 

@@ -13,7 +13,9 @@ def test_requests_are_counted_by_model_version_signature_method_protocol_and_cod
     assert f'tfmodel_runtime_requests_total{{code="OK",{labels}}}' in text
     assert f'tfmodel_runtime_requests_total{{code="INVALID_ARGUMENT",{labels}}}' in text
     assert 'tfmodel_runtime_version_state{model="half",state="Available",version="1"} 1.0' in text
-    assert "tfmodel_runtime_version_load_duration_seconds_count" in text
+    for phase in ("restore", "warm_up", "total"):
+        assert f'tfmodel_runtime_version_load_duration_seconds_count{{model="half",phase="{phase}"}} 1.0' in text
+    assert 'tfmodel_runtime_version_memory_bytes{model="half",version="1"}' in text
 
 
 def test_a_name_that_is_not_loaded_never_becomes_a_label(half: Served) -> None:

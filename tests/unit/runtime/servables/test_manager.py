@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +18,9 @@ from tfmodel_runtime.servables.states import State
 
 
 class FakeModel:
+    load_seconds: ClassVar[dict[str, float]] = {}
+    load_bytes = 0
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_closed = False
@@ -57,7 +60,7 @@ class Silent:
     def state_changed(self, model: str, version: int, state: State) -> None:
         self.states.append(state.value)
 
-    def loaded(self, model: str, version: int, seconds: float) -> None: ...
+    def loaded(self, model: str, version: int, phases: Any, size: int) -> None: ...
 
     def load_failed(self, model: str, version: int) -> None: ...
 

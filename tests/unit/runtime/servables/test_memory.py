@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmodel_runtime.errors import LoadError
 from tfmodel_runtime.servables.manager import Loading, Manager, Retries
@@ -38,6 +38,9 @@ class Machine:
         machine = self
 
         class Model:
+            load_seconds: ClassVar[dict[str, float]] = {}
+            load_bytes = 0
+
             def close(self) -> None:
                 del machine.used[path.name]
 
@@ -51,7 +54,7 @@ class Machine:
 class Silent:
     def state_changed(self, model: str, version: int, state: State) -> None: ...
 
-    def loaded(self, model: str, version: int, seconds: float) -> None: ...
+    def loaded(self, model: str, version: int, phases: Any, size: int) -> None: ...
 
     def load_failed(self, model: str, version: int) -> None: ...
 
