@@ -2,6 +2,7 @@
 
 RuntimeFault
 ├── ModelNotFoundError       no such model, or no such version of it is loaded
+│   └── NoVersionsError      the same, as status tells it
 ├── LabelNotFoundError       no such version label
 ├── SignatureNotFoundError   the SavedModel has no such signature
 ├── InvalidInputError        a request that does not fit the signature, or is no request at all
@@ -30,6 +31,15 @@ class ModelNotFoundError(RuntimeFault):
 
 def _asked(name: str, version: int | str | None) -> str:
     return f"Latest({name})" if version is None else f"Specific({name}, {version})"
+
+
+class NoVersionsError(ModelNotFoundError):
+    """Nothing is known of a model, or of a version of it; what status says (get_model_status_impl.cc)."""
+
+    def __str__(self) -> str:
+        if self.version is None:
+            return f"Could not find any versions of model {self.name}"
+        return f"Could not find version {self.version} of model {self.name}"
 
 
 class LabelNotFoundError(RuntimeFault):

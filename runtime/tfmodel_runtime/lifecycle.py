@@ -18,7 +18,6 @@ from tfmodel_runtime.flags import Flags
 from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.predict import Predictor
-from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.server import RestServer, listen
 from tfmodel_runtime.servables.manager import Manager
 
@@ -37,7 +36,6 @@ class Parts:
     manager: Manager
     predictor: Predictor
     readiness: Readiness
-    api: ApiV1
     rest: RestServer
     admin: RestServer | None
     grpc: GrpcServer
@@ -53,7 +51,6 @@ class Lifecycle:
         self._manager = parts.manager
         self._predictor = parts.predictor
         self._readiness = parts.readiness
-        self._api = parts.api
         self._grpc = parts.grpc
         self._rest = parts.rest
         self._admin = parts.admin
@@ -72,6 +69,8 @@ class Lifecycle:
         following = asyncio.create_task(self._manager.run())
         watching = asyncio.create_task(self._watch_readiness())
         followers = [asyncio.create_task(follower()) for follower in self._parts.followers]
+        for task in followers:
+            task.add_done_callback(_tell_of_failure)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stopping, serving, following), return_when=asyncio.FIRST_COMPLETED)
         is_told = self._stop.is_set()
@@ -130,7 +129,6 @@ class Lifecycle:
 
     async def _drain(self, serving: "asyncio.Task[None]") -> None:
         self._readiness.is_draining = True
-        self._api.is_draining = True
         await self._grpc.set_serving(is_serving=False)
         _log.info("draining: %d requests in flight", self._predictor.in_flight)
         with suppress(TimeoutError):
@@ -144,3 +142,8 @@ class Lifecycle:
             await self._grpc.stop(0)
         await closing
         hurrying.cancel()
+
+
+def _tell_of_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("what follows a file has ended: its changes are not seen any more", exc_info=task.exception())

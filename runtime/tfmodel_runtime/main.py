@@ -92,6 +92,7 @@ async def serve(flags: Flags) -> None:
     api = ApiV1(
         manager,
         predictor,
+        readiness,
         timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
         most_body_bytes=flags.rest_max_body_bytes,
     )
@@ -111,7 +112,6 @@ async def serve(flags: Flags) -> None:
         manager,
         predictor,
         readiness,
-        api,
         _rest(flags, app, security, monitoring_path),
         RestServer(admin, Limits(connections=_ADMIN_CONNECTIONS)) if flags.admin_port else None,
         _grpc(flags, security, services),
@@ -133,7 +133,7 @@ def _handle(
     readiness.objections.append(service.objection)
     model = (flags.model_name, str(flags.model_base_path))
     followers.append(HandlerFile(flags.handler, service, metrics, model=model).follow)
-    return Handle(service, most_body_bytes=flags.rest_max_body_bytes)
+    return Handle(service, readiness, most_body_bytes=flags.rest_max_body_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def status(manager: Manager, name: str, version: int | None) -> Any:
     """A GetModelStatusResponse.
 
     Raises:
-        ModelNotFoundError: nothing is known of the model or version.
+        NoVersionsError: nothing is known of the model or version.
     """
     answer = messages.GetModelStatusResponse()
     for told in manager.states(name, version):

@@ -48,6 +48,7 @@ _HTTP = {
 }
 _CODES: dict[type[errors.RuntimeFault], Code] = {
     errors.ModelNotFoundError: Code.NOT_FOUND,
+    errors.NoVersionsError: Code.NOT_FOUND,
     errors.LabelNotFoundError: Code.INVALID_ARGUMENT,
     errors.SignatureNotFoundError: Code.FAILED_PRECONDITION,
     errors.InvalidInputError: Code.INVALID_ARGUMENT,

@@ -6,9 +6,8 @@ from typing import Any
 import grpc
 
 from tfmodel.wire import messages
-from tfmodel_runtime.errors import ExecutionError
+from tfmodel_runtime.errors import ExecutionError, InvalidInputError
 from tfmodel_runtime.grpc.calls import unary
-from tfmodel_runtime.grpc.prediction_service import target
 from tfmodel_runtime.model_info import status
 from tfmodel_runtime.observability.metrics import Metrics
 from tfmodel_runtime.servables import config
@@ -38,8 +37,11 @@ class ModelService:
 
     async def get_model_status(self, request: Any, _context: Any) -> Any:
         """ModelService.GetModelStatus. A label in the request is ignored, as TensorFlow Serving does."""
-        name, version, _label = target(request)
-        return status(self._manager, name, version)
+        if not request.HasField("model_spec"):
+            raise InvalidInputError("Missing ModelSpec")
+        spec = request.model_spec
+        version = spec.version.value if spec.WhichOneof("version_choice") == "version" else None
+        return status(self._manager, spec.name, version)
 
     async def handle_reload_config(self, request: Any, _context: Any) -> Any:
         """ModelService.HandleReloadConfigRequest: replaces the models; answers once those that are new can be used."""

@@ -23,7 +23,6 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _APIS = {
     ("predict", "rest"): "predict", ("classify", "rest"): "classify", ("regress", "rest"): "regress",
     ("predict", "grpc"): "Predict", ("classify", "grpc"): "Classify", ("regress", "grpc"): "Regress",
-    ("status", "rest"): "", ("metadata", "rest"): "",
 }  # fmt: skip
 
 
@@ -117,6 +116,11 @@ class Metrics:
         api = _APIS.get((request.method, request.protocol))
         if api is not None:
             self.tfserving.answered(model, api, request.protocol.upper(), code, seconds)
+
+    def told(self, request: Request, code: str) -> None:
+        """Status or metadata was asked for: no request to a model, but TensorFlow Serving counts it as one."""
+        model = request.model if request.model in self._known else ""
+        self.tfserving.answered(model, "", request.protocol.upper(), code, 0.0)
 
     def ran(self, request: Request, seconds: float) -> None:
         """The model ran for a request."""

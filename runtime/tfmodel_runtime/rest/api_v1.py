@@ -11,6 +11,7 @@ from tfmodel_runtime.codec import examples_json, tfserving_json
 from tfmodel_runtime.engine.signature import Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
+from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.methods import classification, examples, regression
 from tfmodel_runtime.model_info import metadata_json, status_json
 from tfmodel_runtime.predict import Call, Predictor
@@ -36,18 +37,26 @@ _MOST_INFLATED_BYTES = 100 * 1024 * 1024
 
 
 class ApiV1:
-    """The application for every path under /v1/. `is_draining` makes answers close their connections."""
+    """The application for every path under /v1/. While the server drains, answers close their connections."""
 
-    def __init__(self, manager: Manager, predictor: Predictor, *, timeout_seconds: float, most_body_bytes: int) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        predictor: Predictor,
+        readiness: Readiness,
+        *,
+        timeout_seconds: float,
+        most_body_bytes: int,
+    ) -> None:
         self._manager = manager
+        self._readiness = readiness
         self._predictor = predictor
         self._timeout_seconds = timeout_seconds
         self._most_body_bytes = most_body_bytes
-        self.is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        await send_answer(send, await guarded(self._answered(scope, receive)), closes=self.is_draining)
+        await send_answer(send, await guarded(self._answered(scope, receive)), closes=self._readiness.is_draining)
 
     async def _answered(self, scope: Scope, receive: Receive) -> Answer:
         return Answer(200, await self._answer(scope, receive))
@@ -60,9 +69,14 @@ class ApiV1:
                 raise InvalidInputError("Missing model name in request.")
             raise InvalidInputError(f"Malformed request: {scope['method']} {path}")
         if target.action == "status":
-            return status_json(self._manager, target.name, target.version)
+            return self._predictor.tell(
+                self._call(target, b""), lambda: status_json(self._manager, target.name, target.version)
+            )
         if target.action == "metadata":
-            return metadata_json(self._manager, target.name, target.version, target.label)
+            return self._predictor.tell(
+                self._call(target, b""),
+                lambda: metadata_json(self._manager, target.name, target.version, target.label),
+            )
         body = await self._body(scope, receive)
         if target.action == "predict":
             return await self._predict(target, body)

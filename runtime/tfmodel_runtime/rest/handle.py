@@ -9,6 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.handler.service import HandlerService
+from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.rest.asgi import Answer, Receive, Scope, Send, guarded, header, read_body, refusal, send_answer
 
 _MOST_FILES, _MOST_FIELDS = 64, 256
@@ -16,12 +17,12 @@ _METHOD_NOT_ALLOWED = 405
 
 
 class Handle:
-    """The application for the path of the handler. `is_draining` makes answers close their connections."""
+    """The application for the path of the handler. While the server drains, answers close their connections."""
 
-    def __init__(self, service: HandlerService, *, most_body_bytes: int) -> None:
+    def __init__(self, service: HandlerService, readiness: Readiness, *, most_body_bytes: int) -> None:
         self._service = service
+        self._readiness = readiness
         self._most_body_bytes = most_body_bytes
-        self.is_draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -30,7 +31,7 @@ class Handle:
         else:
             told = f"{scope['method']} is not allowed here: POST a JSON body or a form with files"
             answer = refusal(_METHOD_NOT_ALLOWED, told, ((b"allow", b"POST"),))
-        await send_answer(send, answer, closes=self.is_draining)
+        await send_answer(send, answer, closes=self._readiness.is_draining)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         body = await read_body(receive, self._most_body_bytes)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
+from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError, NoVersionsError
 from tfmodel_runtime.servables import memory, policy
 from tfmodel_runtime.servables.servable import Handle, Model, ModelConfig, Servable, VersionState
 from tfmodel_runtime.servables.states import LEGAL_MOVES, State
@@ -211,12 +211,12 @@ class Manager:
         """What is to be told of a model's versions, the newest first; versions that ended stay listed.
 
         Raises:
-            ModelNotFoundError: nothing is known of the model or version.
+            NoVersionsError: nothing is known of the model or version.
         """
         model = self._models.get(name) or self._gone.get(name)
         found = [one for one in model.versions.values() if version in (None, one.version)] if model else []
         if not found:
-            raise ModelNotFoundError(name, version)
+            raise NoVersionsError(name, version)
         newest_first = sorted(found, key=lambda one: one.version, reverse=True)
         return [VersionState(one.version, one.state.wire_name, one.error_code, one.error) for one in newest_first]
 

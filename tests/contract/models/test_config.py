@@ -272,9 +272,10 @@ def test_tensorflow_servings_own_metrics(start: Callable[..., Served], base: Pat
     served = start(config(model("a", base)), f"--monitoring_config_file={monitoring}")
     assert answer(served, "a") == 3.5
     assert answer(served, "unheard-of") == 404
+    assert served.ask("/v1/models/a/metadata")[0] == 200
     text = served.text("/monitoring/prometheus/metrics")
     assert "# TYPE :tensorflow:serving:request_count counter" in text
-    assert ':tensorflow:serving:request_count{model_name="a",status="OK"} 1' in text
+    assert ':tensorflow:serving:request_count{model_name="a",status="OK"} 2' in text
     assert ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 1' in text
     assert ':tensorflow:serving:request_latency_bucket{model_name="a",API="predict",entrypoint="REST",le="18"}' in text
     assert ':tensorflow:serving:request_latency_count{model_name="a",API="predict",entrypoint="REST"} 1' in text

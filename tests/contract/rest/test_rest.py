@@ -56,7 +56,9 @@ ERRORS: list[tuple[str, Any, int, str]] = [
     ("/v1/models/half:predict", b"{", 400, "JSON Parse error"),
     ("/v1/models/none:predict", b"{", 400, "JSON Parse error"),
     ("/v1/models/half:guess", {}, 400, "Malformed request: POST /v1/models/half:guess"),
-    ("/v1/models/none", None, 404, "none"),
+    ("/v1/models/none", None, 404, "Could not find any versions of model none"),
+    ("/v1/models/half/versions/7", None, 404, "Could not find version 7 of model half"),
+    ("/v1/models/none/metadata", None, 404, "Servable not found for request: Latest(none)"),
     ("/v1/models", None, 400, "Missing model name"),
 ]
 
