@@ -8,6 +8,7 @@ import grpc
 from numpy.typing import ArrayLike
 
 from tfmodel.client import answers
+from tfmodel.client.access import Access
 from tfmodel.client.errors import AnswerError, ServingError, UnreachableError
 from tfmodel.wire import messages
 from tfmodel.wire.tensors import Array, as_array, to_array, to_proto
@@ -20,17 +21,19 @@ _UNREACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class GrpcClient:
-    """Calls a served model. `target` is host:port; without `credentials` the connection is in plain text."""
+    """Calls a served model. `target` is host:port; `secure` speaks TLS, as `access` says or by the system's authorities."""
 
-    def __init__(self, target: str, *, timeout_seconds: float = 30.0, credentials: Any = None) -> None:
+    def __init__(
+        self, target: str, *, timeout_seconds: float = 30.0, secure: bool = False, access: Access | None = None
+    ) -> None:
         self._target = target
         self._timeout_seconds = timeout_seconds
-        secure = credentials is not None
-        self._channel = (
-            grpc.secure_channel(target, credentials, options=_OPTIONS)
-            if secure
-            else grpc.insecure_channel(target, options=_OPTIONS)
-        )
+        self._metadata = tuple(access.headers().items()) if access else ()
+        if secure:
+            credentials = (access or Access()).channel_credentials()
+            self._channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
+        else:
+            self._channel = grpc.insecure_channel(target, options=_OPTIONS)
 
     def __enter__(self) -> Self:
         return self
@@ -49,11 +52,13 @@ class GrpcClient:
         model: str,
         inputs: Mapping[str, ArrayLike],
         *,
-        version: int | None = None,
+        version: int | str | None = None,
         signature: str = "",
         outputs: Sequence[str] = (),
     ) -> dict[str, Array]:
         """The outputs by alias for the inputs by alias; `outputs` names the wanted ones, all if it is empty.
+
+        `version` is a number or a label; the newest answers if it is None.
 
         Nothing is cast: an input must have the signature's dtype. Strings are bytes or str, in object or text arrays.
 
@@ -69,7 +74,7 @@ class GrpcClient:
         response = self._call(_PREDICTION + "Predict", request, messages.PredictResponse)
         return {alias: to_array(proto) for alias, proto in response.outputs.items()}
 
-    def metadata(self, model: str, *, version: int | None = None) -> answers.Metadata:
+    def metadata(self, model: str, *, version: int | str | None = None) -> answers.Metadata:
         """The version that answers and its signatures.
 
         Raises:
@@ -103,14 +108,16 @@ class GrpcClient:
             response_deserializer=answer.FromString,
         )
         try:
-            return call(request, timeout=self._timeout_seconds)
+            return call(request, timeout=self._timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             if error.code() in _UNREACHED:
                 raise UnreachableError(self._target, error.details()) from error
             raise ServingError(error.code().name, error.details()) from error
 
 
-def _name(spec: Any, model: str, version: int | None) -> None:
+def _name(spec: Any, model: str, version: int | str | None) -> None:
     spec.name = model
-    if version is not None:
+    if isinstance(version, int):
         spec.version.value = version
+    elif version is not None:
+        spec.version_label = version

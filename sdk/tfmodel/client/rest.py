@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import numpy as np
 import urllib3
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 from urllib3.exceptions import HTTPError
 
 from tfmodel.client import answers
+from tfmodel.client.access import Access
 from tfmodel.client.errors import AnswerError, ServingError, UnreachableError
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType, numpy_dtype, of_array
@@ -30,10 +32,12 @@ _OK = 200
 class RestClient:
     """Calls a served model. `url` is the server's, such as http://127.0.0.1:8501; threads may share a client."""
 
-    def __init__(self, url: str, *, timeout_seconds: float = 30.0) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 30.0, access: Access | None = None) -> None:
         self._url = url.rstrip("/")
         retries = urllib3.Retry(connect=2, read=0, redirect=0, status=0, other=0)
-        self._pool = urllib3.PoolManager(timeout=timeout_seconds, retries=retries)
+        self._headers = access.headers() if access else {}
+        options = access.pool_options() if access else {}
+        self._pool = urllib3.PoolManager(timeout=timeout_seconds, retries=retries, **options)
         self._known: dict[tuple[str, int], answers.Metadata] = {}
 
     def __enter__(self) -> Self:
@@ -53,10 +57,12 @@ class RestClient:
         model: str,
         inputs: Mapping[str, ArrayLike],
         *,
-        version: int | None = None,
+        version: int | str | None = None,
         signature: str = _DEFAULT_SIGNATURE,
     ) -> dict[str, Array]:
         """The outputs by alias, with the signature's dtypes, for the inputs by alias. Bytes are sent as base64, str as text.
+
+        `version` is a number or a label; the newest answers if it is None.
 
         Raises:
             ServingError: the server's refusal.
@@ -70,7 +76,7 @@ class RestClient:
         answer = self._ask("POST", f"{_path(model, version)}:predict", json.dumps(body).encode())
         return _outputs(answer, found)
 
-    def metadata(self, model: str, *, version: int | None = None) -> answers.Metadata:
+    def metadata(self, model: str, *, version: int | str | None = None) -> answers.Metadata:
         """The version that answers and its signatures.
 
         Raises:
@@ -99,17 +105,17 @@ class RestClient:
             raise AnswerError(f"the status of {model} cannot be read") from error
         return answers.version_statuses(found)
 
-    def _signature(self, model: str, version: int | None, signature: str) -> answers.SignatureInfo | None:
+    def _signature(self, model: str, version: int | str | None, signature: str) -> answers.SignatureInfo | None:
         """The signature; None if the server has none of that name, which it will say itself."""
-        if version is None:
-            return self.metadata(model).signatures.get(signature)
+        if not isinstance(version, int):
+            return self.metadata(model, version=version).signatures.get(signature)
         if (model, version) not in self._known:
             self._known[model, version] = self.metadata(model, version=version)
         return self._known[model, version].signatures.get(signature)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         try:
-            answer = self._pool.request(method, f"{self._url}{path}", body=body)
+            answer = self._pool.request(method, f"{self._url}{path}", body=body, headers=self._headers)
         except HTTPError as error:
             raise UnreachableError(self._url, str(error)) from error
         try:
@@ -121,8 +127,11 @@ class RestClient:
         return told
 
 
-def _path(model: str, version: int | None) -> str:
-    return f"/v1/models/{model}" + ("" if version is None else f"/versions/{version}")
+def _path(model: str, version: int | str | None) -> str:
+    path = f"/v1/models/{quote(model, safe='')}"
+    if version is None:
+        return path
+    return f"{path}/versions/{version}" if isinstance(version, int) else f"{path}/labels/{quote(version, safe='')}"
 
 
 def _told(array: Array) -> Any:

@@ -1,5 +1,6 @@
 """Both clients against a real runtime: they agree, and types and shapes are the model's."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from testkit.apiserver import free_port
+from testkit.certificates import Authority
 from testkit.served import Served, serving
+from tfmodel.client.access import Access
 from tfmodel.client.answers import TensorInfo, VersionStatus
 from tfmodel.client.errors import ServingError
 from tfmodel.client.grpc import GrpcClient
@@ -95,3 +99,48 @@ def test_the_servers_refusals_keep_code_and_words(half: Served, kind: str) -> No
                 call()
             assert refused.value.code == code
             assert refused.value.message
+
+
+@BOTH
+def test_a_label_is_a_version(saved_models: Path, tmp_path: Path, kind: str) -> None:
+    with (
+        serving(saved_models / "half_plus_two", tmp_path / "log", "--version_labels=stable:1") as served,
+        client_of(served, kind) as client,
+    ):
+        found = client.predict("m", {"x": np.array([1], np.float32)}, version="stable")
+        assert found["y"].tolist() == [2.5]
+        with pytest.raises(ServingError, match="Unrecognized servable version label: other"):
+            client.predict("m", {"x": np.array([1], np.float32)}, version="other")
+
+
+@BOTH
+def test_certificates_and_tokens(saved_models: Path, tmp_path: Path, kind: str) -> None:
+    authority = Authority("test")
+    certificate, key = authority.pair("server").write(tmp_path / "server")
+    own, own_key = authority.pair("client").write(tmp_path / "client")
+    (tmp_path / "ca.crt").write_bytes(authority.certificate)
+    (tmp_path / "tokens").write_text("sesame")
+    flags = (
+        f"--tls_cert_file={certificate}",
+        f"--tls_key_file={key}",
+        f"--tls_client_ca_file={tmp_path / 'ca.crt'}",
+        f"--auth_token_file={tmp_path / 'tokens'}",
+        f"--admin_port={free_port()}",
+    )
+
+    def client(served: Served, token: str) -> Client:
+        access = Access(token, tmp_path / "ca.crt", own, own_key)
+        if kind == "rest":
+            return RestClient(f"https://localhost:{served.rest_port}", access=access)
+        return GrpcClient(f"localhost:{served.grpc_port}", secure=True, access=access)
+
+    with serving(saved_models / "half_plus_two", tmp_path / "log", *flags, wait=False) as served:
+        x = {"x": np.array([1], np.float32)}
+        for _ in range(200):
+            if '"ready"' in served.log():
+                break
+            time.sleep(0.05)
+        with client(served, "sesame") as welcome, client(served, "wrong") as stranger:
+            assert welcome.predict("m", x)["y"].tolist() == [2.5]
+            with pytest.raises(ServingError, match=r"401|UNAUTHENTICATED"):
+                stranger.predict("m", x)
