@@ -14,6 +14,7 @@ from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Signature, Tenso
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.methods import classification, regression
+from tfmodel_runtime.rest import openapi_v2
 
 Json = dict[str, Any]
 _FLOATS = {DataType.FLOAT, DataType.DOUBLE}
@@ -48,23 +49,23 @@ def document(versions: Iterable[Version], *, release: str) -> Json:
     newest: dict[str, Version] = {}
     for one in versions:
         newest[one.model] = max(one, newest.get(one.model, one), key=lambda found: found.version)
-        paths |= _paths(one, f"/v1/models/{quote(one.model, safe='')}/versions/{one.version}")
+        paths |= _paths(one, f"models/{quote(one.model, safe='')}/versions/{one.version}")
     for model, one in newest.items():
-        paths |= _paths(one, f"/v1/models/{quote(model, safe='')}")
+        paths |= _paths(one, f"models/{quote(model, safe='')}")
     return {
         "openapi": "3.0.3",
         "info": {
             "title": "Models",
             "version": release,
-            "description": "TensorFlow Serving's REST API, for the models that are loaded now.",
+            "description": "TensorFlow Serving's REST API and the Open Inference Protocol, for the models that are loaded.",
         },
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": {"Error": _ERROR}},
     }
 
 
-def _paths(one: Version, prefix: str) -> Json:
-    told = {"tags": [one.model]}
+def _paths(one: Version, resource: str) -> Json:
+    told, prefix = {"tags": [one.model]}, f"/v1/{resource}"
     paths: Json = {
         prefix: {"get": {**told, "summary": "Status of its versions", "responses": _responses({"type": "object"})}},
         f"{prefix}/metadata": {
@@ -78,6 +79,10 @@ def _paths(one: Version, prefix: str) -> Json:
         fit = [key for key, found in one.signatures.items() if _is_fit(found, check)]
         if fit:
             paths[f"{prefix}:{verb}"] = {"post": {**told, **_of_examples(verb, fit)}}
+    inference = openapi_v2.infer(one.signatures, one.examples)
+    if inference is not None:
+        answer = {"type": "object", "properties": {"outputs": {"type": "array", "items": {"type": "object"}}}}
+        paths[f"/v2/{resource}/infer"] = {"post": {**told, **inference, "responses": _responses(answer)}}
     return paths
 
 
