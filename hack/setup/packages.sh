@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need: a real Prometheus with promtool.
+# Installs the Debian packages that the tests need: a real Prometheus with promtool, and curl.
 set -euo pipefail
 missing=()
 command -v prometheus >/dev/null || missing+=(prometheus)
+command -v curl >/dev/null || missing+=(curl)
 [ "${#missing[@]}" = 0 ] && exit 0
 [ "$(id -u)" = 0 ] || { echo "setup: only root can install ${missing[*]}" >&2; exit 1; }
 echo "setup: installing ${missing[*]}" >&2
