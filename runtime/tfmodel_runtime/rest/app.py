@@ -1,6 +1,8 @@
 """All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, the rest by FastAPI. And the admin port."""
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
@@ -16,6 +18,11 @@ _NOT_READY = 503
 def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | None = None) -> FastAPI:
     """Health and metrics; TensorFlow Serving's own metrics under their path, if one is given."""
     app = FastAPI(title="tfmodel runtime", openapi_url=None)
+
+    @app.exception_handler(HTTPException)
+    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
+        """An error in the form of all others."""
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -60,6 +60,7 @@ ERRORS: list[tuple[str, Any, int, str]] = [
     ("/v1/models/half/versions/7", None, 404, "Could not find version 7 of model half"),
     ("/v1/models/none/metadata", None, 404, "Servable not found for request: Latest(none)"),
     ("/v1/models", None, 400, "Missing model name"),
+    ("/v1", None, 404, "Not Found"),
 ]
 
 
