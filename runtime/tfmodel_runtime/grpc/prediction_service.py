@@ -1,6 +1,7 @@
 """tensorflow.serving.PredictionService: Predict, Classify, Regress, MultiInference, GetModelMetadata (contract section 8)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -17,6 +18,17 @@ from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.servable import Handle
 
 SERVICE = "tensorflow.serving.PredictionService"
+
+
+@dataclass(frozen=True, slots=True)
+class _OfExamples:
+    """A method that is fed examples: what it asks of the model, and what it makes of the outputs for so many examples."""
+
+    name: str
+    check: Callable[[Signature], None]
+    ask: Callable[[Signature, Array], Ask]
+    result: Callable[[Mapping[str, Array], int], Any]
+    response: Any
 
 
 class PredictionService:
@@ -50,33 +62,41 @@ class PredictionService:
 
     async def classify(self, request: Any, context: Any) -> Any:
         """PredictionService.Classify."""
-        found: list[Array] = []
 
-        def decode(signature: Signature) -> Ask:
-            classification.check(signature)
-            found.append(examples.serialized(request.input))
-            return classification.ask(signature, found[0])
+        def result(outputs: Mapping[str, Array], count: int) -> Any:
+            return classification.as_proto(classification.classified(outputs, count))
 
-        def encode(handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
-            result = classification.as_proto(classification.classified(outputs, len(found[0])))
-            return messages.ClassificationResponse(model_spec=_effective_spec(handle, signature), result=result)
-
-        return await self._predictor.predict(_call(request, context, "classify"), decode, encode)
+        method = _OfExamples(
+            "classify", classification.check, classification.ask, result, messages.ClassificationResponse
+        )
+        return await self._of_examples(request, context, method)
 
     async def regress(self, request: Any, context: Any) -> Any:
         """PredictionService.Regress."""
-        found: list[Array] = []
+
+        def result(outputs: Mapping[str, Array], count: int) -> Any:
+            return regression.as_proto(regression.values(outputs, count))
+
+        return await self._of_examples(
+            request,
+            context,
+            _OfExamples("regress", regression.check, regression.ask, result, messages.RegressionResponse),
+        )
+
+    async def _of_examples(self, request: Any, context: Any, method: "_OfExamples") -> Any:
+        count = 0
 
         def decode(signature: Signature) -> Ask:
-            regression.check(signature)
-            found.append(examples.serialized(request.input))
-            return regression.ask(signature, found[0])
+            nonlocal count
+            method.check(signature)
+            found = examples.serialized(request.input)
+            count = len(found)
+            return method.ask(signature, found)
 
         def encode(handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
-            result = regression.as_proto(regression.values(outputs, len(found[0])))
-            return messages.RegressionResponse(model_spec=_effective_spec(handle, signature), result=result)
+            return method.response(model_spec=_effective_spec(handle, signature), result=method.result(outputs, count))
 
-        return await self._predictor.predict(_call(request, context, "regress"), decode, encode)
+        return await self._predictor.predict(_call(request, context, method.name), decode, encode)
 
     async def multi_inference(self, request: Any, context: Any) -> Any:
         """PredictionService.MultiInference. Version and label are those of the first task."""

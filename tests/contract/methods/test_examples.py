@@ -167,3 +167,6 @@ def test_an_empty_input_is_refused(stub: Any) -> None:
     request.model_spec.name = "m"
     with pytest.raises(grpc.RpcError, match=r"Input is empty\."):
         stub.Classify(request, timeout=10)
+    request.model_spec.signature_name = "half"
+    with pytest.raises(grpc.RpcError, match="Expected classification signature outputs"):
+        stub.Classify(request, timeout=10)
