@@ -131,8 +131,8 @@ class OpenInference:
             return NotReadyError(f"model {name} is not ready: no version of it is loaded and warmed up")
         try:
             state = self._manager.states(name, version)[0].state
-        except ModelNotFoundError as error:
-            return error
+        except ModelNotFoundError:
+            return ModelNotFoundError(name, version)
         if state not in _ON_THE_WAY:
             return ModelNotFoundError(name, version)
         return NotReadyError(f"version {version} of model {name} is not ready: it is not loaded and warmed up yet")
