@@ -15,7 +15,7 @@ from hypothesis.errors import Unsatisfiable
 
 from testkit.served import Served, serving
 
-EXAMPLES = int(os.environ.get("TFMODEL_FUZZ_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("TFMODEL_FUZZ_EXAMPLES", "500")) // 50
 MODELS = {"types": (), "of_examples": ("--saved_model_tags=serve,mine",), "flowers": ()}
 
 
