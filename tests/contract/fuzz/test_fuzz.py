@@ -20,7 +20,7 @@ from testkit.served import Served
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType
 
-COUNT = int(os.environ.get("TFMODEL_FUZZ_EXAMPLES", "200"))
+COUNT = int(os.environ.get("TFMODEL_FUZZ_EXAMPLES", "60"))
 FUZZ = settings(max_examples=COUNT, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 SIGNATURES = ["text", "echo", "halves", "count", "none", ""]
 KEYS = st.sampled_from(
