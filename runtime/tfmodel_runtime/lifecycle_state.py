@@ -13,6 +13,8 @@ class Readiness:
         self.is_draining = False
         self.objections: list[Callable[[], str | None]] = []
         """What else may say why requests should not be sent here."""
+        self.hangs: list[Callable[[], str | None]] = []
+        """What may say why only a new start helps."""
 
     def objection(self) -> str | None:
         """Why requests should not be sent here; None if they should."""
@@ -21,3 +23,7 @@ class Readiness:
         if not self._manager.is_ready():
             return "no wanted version is loaded and warmed up yet"
         return next((told for ask in self.objections if (told := ask()) is not None), None)
+
+    def hang(self) -> str | None:
+        """Why only a new start helps; None if none is needed."""
+        return next((told for ask in self.hangs if (told := ask()) is not None), None)

@@ -128,9 +128,15 @@ def _handle(
         return None
     timeout = flags.rest_api_timeout_in_ms / 1000
     service = HandlerService(
-        flags.model_name, predictor, metrics, timeout_seconds=timeout, threads=flags.handler_threads
+        flags.model_name,
+        predictor,
+        metrics,
+        timeout_seconds=timeout,
+        threads=flags.handler_threads,
+        most_waiting=flags.max_requests_in_flight,
     )
     readiness.objections.append(service.objection)
+    readiness.hangs.append(service.hang)
     model = (flags.model_name, str(flags.model_base_path))
     followers.append(HandlerFile(flags.handler, service, metrics, model=model).follow)
     return Handle(service, readiness, most_body_bytes=flags.rest_max_body_bytes)

@@ -1,14 +1,13 @@
 """Answers a request with the handler: `_preprocess`, the model, `_postprocess`.
 
 The user's code runs in threads of its own. A call that does not end in time is given up, and its thread with it; once every
-thread is lost so, requests are refused and the server is not ready, so that Kubernetes sends them elsewhere.
+thread is lost so, requests are refused, and the server is neither ready nor alive, so that Kubernetes sends them elsewhere and
+starts it anew. A new handler gets new threads at once.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from tfmodel.wire.dtypes import DataType, name, numpy_dtype, of_array
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import HandlerFault, InvalidInputError, OverloadedError, RuntimeFault, TimedOutError
+from tfmodel_runtime.handler.threads import Threads
 from tfmodel_runtime.observability.metrics import Metrics, Request
 from tfmodel_runtime.predict import Call, Predictor
 from tfmodel_runtime.servables.servable import Handle
@@ -36,7 +36,14 @@ class HandlerService:
     """The handler of one model. `handler` is None until a file could be loaded."""
 
     def __init__(
-        self, model: str, predictor: Predictor, metrics: Metrics, *, timeout_seconds: float, threads: int
+        self,
+        model: str,
+        predictor: Predictor,
+        metrics: Metrics,
+        *,
+        timeout_seconds: float,
+        threads: int,
+        most_waiting: int,
     ) -> None:
         self.handler: TfServingBaseService | None = None
         self.load_error = "it was not loaded yet"
@@ -44,28 +51,39 @@ class HandlerService:
         self._predictor = predictor
         self._metrics = metrics
         self._timeout_seconds = timeout_seconds
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="handler")
-        self._count = threads
-        self._lost = 0
+        self._threads = Threads(threads, metrics.handler_hangs)
+        self._most_waiting = most_waiting
+        self._in_flight = 0
+
+    def use(self, handler: TfServingBaseService) -> None:
+        """Answers requests that come from now on with another handler, which does not pay for threads that hang."""
+        self.handler, self.load_error = handler, ""
+        if self._threads.lost:
+            self._threads.close()
+            self._threads = Threads(self._threads.count, self._metrics.handler_hangs)
+
+    def hang(self) -> str | None:
+        """That every thread hangs, in words; None if one does not."""
+        count = self._threads.count
+        return f"all {count} threads of the handler hang" if self._threads.lost >= count else None
 
     def objection(self) -> str | None:
         """Why the handler cannot answer; None if it can."""
         if self.handler is None:
             return f"the handler cannot be used: {self.load_error}"
-        if self._lost >= self._count:
-            return f"all {self._count} threads of the handler hang"
-        return None
+        return self.hang()
 
     async def answer(self, data: Any) -> bytes:
         """The JSON of the answer to a request's data.
 
         Raises:
             HandlerFault: the handler refused the request, or failed.
-            OverloadedError: it cannot be used, or hangs.
+            OverloadedError: it cannot be used, hangs, or has more requests than may wait.
             TimedOutError: it took too long.
             RuntimeFault: the model refused or failed.
         """
         begun = time.perf_counter()
+        self._in_flight += 1
         counted = False
         try:
             handler = self._usable()
@@ -73,48 +91,49 @@ class HandlerService:
             left = self._timeout_seconds - (time.perf_counter() - begun)
             call = Call(self._model, None, None, "", "rest", "handle", timeout_seconds=left)
             counted = True
-            outputs = await self._predictor.predict(call, lambda signature: _ask(inputs, signature), _plain, _signature)
-            return await self._in_thread(lambda: _postprocessed(handler, outputs), begun)
+            status = _status_of_inputs(handler)
+            outputs = await self._predictor.predict(
+                call, lambda signature: _ask(inputs, signature, status), _plain, _signature
+            )
+            return await self._in_thread(lambda: _postprocessed(handler, outputs), begun, is_begun=True)
         except RuntimeFault as fault:
             if not counted:
                 request = Request(self._model, "", "", "handle", "rest")
                 self._metrics.answered(request, code_of(fault).name, time.perf_counter() - begun)
             raise
+        finally:
+            self._in_flight -= 1
 
     def _usable(self) -> TfServingBaseService:
         reason = self.objection()
         if self.handler is None or reason is not None:
             raise OverloadedError(str(reason))
+        if self._in_flight > self._most_waiting:
+            raise OverloadedError(f"{self._most_waiting} requests are with the handler; no more than that are taken")
         return self.handler
 
-    async def _in_thread(self, work: Callable[[], Result], begun: float) -> Result:
+    async def _in_thread(self, work: Callable[[], Result], begun: float, *, is_begun: bool = False) -> Result:
         left = self._timeout_seconds - (time.perf_counter() - begun)
-        running = self._threads.submit(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(running)), left)
+            return await self._threads.run(work, left, is_begun=is_begun)
         except TimeoutError as error:
-            if not running.cancel():
-                self._lose(running)
             raise TimedOutError("the handler did not answer in time") from error
-
-    def _lose(self, running: "Future[Any]") -> None:
-        self._lost += 1
-        loop = asyncio.get_running_loop()
-        running.add_done_callback(lambda _done: loop.call_soon_threadsafe(self._find))
-
-    def _find(self) -> None:
-        self._lost -= 1
-
-    def close(self) -> None:
-        """Waits for nobody: a thread that hangs ends with the process."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _preprocessed(handler: TfServingBaseService, data: Any) -> Mapping[str, Any]:
     found = _guarded(lambda: handler._preprocess(data), "_preprocess", _BAD_REQUEST)  # noqa: SLF001 - the API's own name
     if not isinstance(found, Mapping):
-        raise HandlerFault(f"_preprocess must return inputs by name, and it returned {type(found).__name__}", 500)
+        raise HandlerFault(
+            f"_preprocess must return inputs by name, and it returned {type(found).__name__}",
+            _status_of_inputs(handler),
+        )
     return found
+
+
+def _status_of_inputs(handler: TfServingBaseService) -> int:
+    """The status for inputs that do not fit the model: without a `_preprocess` of the handler's they are the request itself."""
+    is_request = type(handler)._preprocess is TfServingBaseService._preprocess  # noqa: SLF001 - as above
+    return _BAD_REQUEST if is_request else _INTERNAL_ERROR
 
 
 def _postprocessed(handler: TfServingBaseService, outputs: Mapping[str, Any]) -> bytes:
@@ -165,18 +184,25 @@ def one_signature_wanted(count: int) -> str:
     )
 
 
-def _ask(inputs: Mapping[str, Any], signature: Signature) -> Ask:
+def _ask(inputs: Mapping[str, Any], signature: Signature, status: int) -> Ask:
     if inputs.keys() != signature.inputs.keys():
         raise HandlerFault(
             f"_preprocess must return the inputs {', '.join(signature.inputs)}, and it returned "
             f"{', '.join(map(str, inputs)) or 'none'}",
-            _INTERNAL_ERROR,
+            status,
         )
-    return Ask({alias: _array(inputs[alias], alias, spec.data_type) for alias, spec in signature.inputs.items()})
+    try:
+        return Ask({alias: _array(inputs[alias], alias, spec.data_type) for alias, spec in signature.inputs.items()})
+    except ValueError as error:
+        raise HandlerFault(str(error), status) from error
 
 
 def _array(value: Any, alias: str, wanted: DataType) -> Array:
-    """Lists take the input's type; an array must have it already, or one that loses nothing."""
+    """Lists take the input's type; an array must have it already, or one that loses nothing.
+
+    Raises:
+        ValueError: it does not fit.
+    """
     try:
         if wanted is DataType.STRING:
             return np.asarray(value, object)
@@ -184,7 +210,7 @@ def _array(value: Any, alias: str, wanted: DataType) -> Array:
             return np.asarray(value, numpy_dtype(wanted))
         return value if of_array(value) is wanted else value.astype(numpy_dtype(wanted), casting="same_kind")
     except (TypeError, ValueError, OverflowError, KeyError) as error:
-        raise HandlerFault(f"input {alias} of _preprocess is no {name(wanted)}: {error}", _INTERNAL_ERROR) from error
+        raise ValueError(f"input {alias} of _preprocess is no {name(wanted)}: {error}") from error
 
 
 def _plain(_handle: Handle, _signature: Signature, outputs: Mapping[str, Array]) -> dict[str, Any]:

@@ -97,12 +97,7 @@ class Metrics:
             registry=registry,
         )
         self._batch_rows, self._batch_waits, self._batch_queue = _of_batches(registry)
-        self._handler_loads = Counter(
-            "tfmodel_runtime_handler_loads",
-            "Contents of the handler file that were taken up or refused.",
-            ("result",),
-            registry=registry,
-        )
+        self._handler_loads, self._handler_hangs = _of_handler(registry)
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
         info.labels(version, tensorflow_version).set(1)
 
@@ -172,6 +167,26 @@ class Metrics:
         """So many requests more, or less, wait for a batch."""
         self._batch_queue.labels(model).inc(change)
 
+    def handler_hangs(self, change: int) -> None:
+        """So many threads of the handler more, or less, hang."""
+        self._handler_hangs.inc(change)
+
     def handler_loaded(self, *, is_loaded: bool) -> None:
         """A content of the handler file was taken up, or refused."""
         self._handler_loads.labels("loaded" if is_loaded else "refused").inc()
+
+
+def _of_handler(registry: CollectorRegistry) -> tuple[Counter, Gauge]:
+    """Contents of the handler file that were looked at, and threads that hang."""
+    loads = Counter(
+        "tfmodel_runtime_handler_loads",
+        "Contents of the handler file that were taken up or refused.",
+        ("result",),
+        registry=registry,
+    )
+    hangs = Gauge(
+        "tfmodel_runtime_handler_hanging_threads",
+        "Threads that run the handler for requests whose time is over.",
+        registry=registry,
+    )
+    return loads, hangs

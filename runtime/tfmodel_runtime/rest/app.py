@@ -25,8 +25,12 @@ def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | 
         return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
     @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """Whether the process answers; says nothing of models."""
+    async def healthz(response: Response) -> dict[str, str]:
+        """Whether the process answers and the user's code does not hang; says nothing of models."""
+        reason = readiness.hang()
+        if reason is not None:
+            response.status_code = _NOT_READY
+            return {"status": "not ok", "reason": reason}
         return {"status": "ok"}
 
     @app.get("/readyz")

@@ -70,15 +70,16 @@ async def _form(scope: Scope, body: bytes, most_bytes: int) -> FormData:
 
 
 def _data(form: FormData) -> dict[str, Any]:
-    """Fields by name: their text, or their files by the files' names. A name that comes again gets a number."""
+    """Fields by name: their text, or their files by the files' names. A file's name that comes again gets a number."""
     data: dict[str, Any] = {}
     for name, value in form.multi_items():
+        is_file = isinstance(value, UploadFile)
+        if name in data and isinstance(data[name], dict) != is_file:
+            raise InvalidInputError(f"field {name} is a text and a file: give each its own name")
         if not isinstance(value, UploadFile):
             data[name] = value
             continue
         files = data.setdefault(name, {})
-        if not isinstance(files, dict):
-            raise InvalidInputError(f"field {name} is a text and a file: give each its own name")
         files[_free_name(value.filename or name, files)] = value.file
     return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import io
 import json
 import shutil
@@ -96,6 +97,11 @@ def test_uploads_are_bounded(mnist: Served, tmp_path: Path) -> None:
     many = [part for number in range(70) for part in ("-F", f"f{number}=@/dev/null;filename=f{number}")]
     status, answer = curl(mnist, *many)
     assert (status, "Too many files" in answer["error"]) == (400, True)
+    (tmp_path / "small").write_bytes(b"0")
+    for parts in (("a=@small", "a=text"), ("a=text", "a=@small")):
+        named = [one for part in parts for one in ("-F", part.replace("@", f"@{tmp_path}/"))]
+        status, answer = curl(mnist, *named)
+        assert (status, answer["error"]) == (400, "field a is a text and a file: give each its own name")
     file = tmp_path / "bomb.png"
     Image.new("1", (20_000, 20_000)).save(file)
     status, answer = curl(mnist, "-F", f"images=@{file}")
@@ -108,8 +114,8 @@ def test_json_goes_in_and_out_by_default(start: Callable[..., Served]) -> None:
     assert status == 200
     assert len(answer["scores"][0]) == 10
     status, answer = served.ask("/", {"pictures": []})
-    assert (status, "must return the inputs images, and it returned pictures" in answer["error"]) == (500, True)
-    assert served.ask("/", [1])[0] == 500
+    assert (status, "must return the inputs images, and it returned pictures" in answer["error"]) == (400, True)
+    assert [served.ask("/", body)[0] for body in ([1], {"images": "text"})] == [400, 400]
 
 
 FAILURES = [
@@ -145,7 +151,9 @@ HANGS = """
 """
 
 
-def test_a_handler_that_hangs_is_given_up_and_too_many_make_the_server_unready(start: Callable[..., Served]) -> None:
+def test_a_handler_that_hangs_is_given_up_and_when_all_threads_do_the_server_wants_a_new_start(
+    start: Callable[..., Served], tmp_path: Path
+) -> None:
     served = start(service(HANGS), "--rest_api_timeout_in_ms=300", "--handler_threads=2")
     hang = {**ZEROS, "hang": True}
     assert served.ask("/", hang)[0] == 504
@@ -153,8 +161,54 @@ def test_a_handler_that_hangs_is_given_up_and_too_many_make_the_server_unready(s
     assert served.ask("/", hang)[0] == 504
     status, answer = served.ask("/", ZEROS)
     assert (status, answer["error"]) == (503, "all 2 threads of the handler hang")
-    assert served.ask("/readyz")[0] == 503
+    hangs = "all 2 threads of the handler hang"
+    assert served.ask("/readyz") == (503, {"status": "not ready", "reason": hangs})
+    assert served.ask("/healthz") == (503, {"status": "not ok", "reason": hangs})
+    assert "tfmodel_runtime_handler_hanging_threads 2.0" in served.text("/metrics")
     assert served.ask("/v1/models/m:predict", {"signature_name": "predict_images", "inputs": [[0.0] * 784]})[0] == 200
+    (tmp_path / "handler.py").write_text(service("    pass\n"))
+    until(lambda: served.ask("/", ZEROS)[0] == 200)
+    assert [served.ask(path)[0] for path in ("/readyz", "/healthz")] == [200, 200]
+
+
+HELD = """
+    def _preprocess(self, data):
+        import pathlib, time
+        while not pathlib.Path(data["until"]).exists():
+            time.sleep(0.05)
+        return {"images": data["images"]}
+"""
+
+
+def test_a_handler_that_comes_back_late_is_there_again(start: Callable[..., Served], tmp_path: Path) -> None:
+    served = start(service(HELD), "--rest_api_timeout_in_ms=300", "--handler_threads=1")
+    assert served.ask("/", {**ZEROS, "until": str(tmp_path / "go")})[0] == 504
+    assert served.ask("/healthz")[0] == 503
+    (tmp_path / "go").touch()
+    until(lambda: served.ask("/healthz")[0] == 200)
+    assert "tfmodel_runtime_handler_hanging_threads 0.0" in served.text("/metrics")
+
+
+def test_a_handler_that_hangs_does_not_keep_the_server_from_ending(start: Callable[..., Served]) -> None:
+    served = start(service(HANGS), "--rest_api_timeout_in_ms=300")
+    assert served.ask("/", {**ZEROS, "hang": True})[0] == 504
+    assert served.stop() == 0
+
+
+def test_of_too_many_requests_those_that_were_taken_are_answered_and_the_rest_refused(
+    start: Callable[..., Served], tmp_path: Path
+) -> None:
+    served = start(service(HELD), "--handler_threads=1", "--max_requests_in_flight=5")
+    body = {**ZEROS, "until": str(tmp_path / "go")}
+    with concurrent.futures.ThreadPoolExecutor(15) as clients:
+        asked = [clients.submit(served.ask, "/", body) for _ in range(15)]
+        until(lambda: sum(one.done() for one in asked) == 10)
+        refused = [one.result() for one in asked if one.done()]
+        (tmp_path / "go").touch()
+        statuses = [one.result()[0] for one in asked]
+    told = {"error": "5 requests are with the handler; no more than that are taken"}
+    assert refused == [(503, told)] * 10
+    assert sorted(statuses) == [200] * 5 + [503] * 10
 
 
 BROKEN = [
