@@ -25,6 +25,7 @@ BATCH_ROWS = f"tfmodel_runtime_batch_rows_bucket{{{CHOSEN}}}"
 BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
 BATCH_QUEUE = f"tfmodel_runtime_batch_queue_requests{{{CHOSEN}}}"
 HANDLER_LOADS = 'tfmodel_runtime_handler_loads_total{namespace=~"$namespace"}'
+HANDLER_HANGS = 'tfmodel_runtime_handler_hanging_threads{namespace=~"$namespace"}'
 IN_FLIGHT = 'tfmodel_runtime_requests_in_flight{namespace=~"$namespace"}'
 MODEL = "{{namespace}}/{{model}} v{{version}}"
 
@@ -137,9 +138,12 @@ FLEET = (
         "s",
     ),
     Panel(
-        "Handler files",
-        "Contents of a handler file that were taken up or refused, in the last hour.",
-        ((f"sum by (namespace, pod, result) (increase({HANDLER_LOADS}[1h]))", "{{namespace}}/{{pod}} {{result}}"),),
+        "Handler",
+        "Contents of its file that were taken up or refused, in the last hour; and threads of it that hang now.",
+        (
+            (f"sum by (namespace, pod, result) (increase({HANDLER_LOADS}[1h]))", "{{namespace}}/{{pod}} {{result}}"),
+            (f"max by (namespace, pod) ({HANDLER_HANGS})", "{{namespace}}/{{pod}} hanging"),
+        ),
     ),
 )
 OPERATOR = (

@@ -35,7 +35,10 @@ _LARGE_BYTES = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a protocol says of a request before its inputs are read. `body_bytes` is its size on the wire."""
+    """What a protocol says of a request before its inputs are read.
+
+    `body_bytes` is its size on the wire. `is_counted` is false where the caller counts it, since it does more than run the model.
+    """
 
     model: str
     version: int | None
@@ -45,6 +48,7 @@ class Call:
     method: str = "predict"
     timeout_seconds: float | None = None
     body_bytes: int = 0
+    is_counted: bool = True
 
 
 Decode = Callable[[Signature], Ask]
@@ -93,7 +97,8 @@ class Predictor:
         finally:
             self.in_flight -= 1
             self._metrics.in_flight.dec()
-            self._metrics.answered(request, code.name, time.perf_counter() - begun)
+            if call.is_counted:
+                self._metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
 
     async def read(self, call: Call, reader: Callable[[], Answer]) -> Answer:

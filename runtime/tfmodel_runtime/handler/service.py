@@ -5,6 +5,7 @@ thread is lost so, requests are refused, and the server is neither ready nor ali
 starts it anew. A new handler gets new threads at once.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from tfmodel_runtime.handler.threads import Threads
 from tfmodel_runtime.observability.metrics import Metrics, Request
 from tfmodel_runtime.predict import Call, Predictor
 from tfmodel_runtime.servables.servable import Handle
-from tfmodel_runtime.statuses import code_of
+from tfmodel_runtime.statuses import Code, code_of
 
 _log = logging.getLogger(__name__)
 _BAD_REQUEST, _INTERNAL_ERROR = 400, 500
@@ -30,6 +31,19 @@ _REQUESTS_FAULT = (ValueError, TypeError, KeyError, OSError)
 _TOO_MANY_PIXELS = ("DecompressionBombError", "DecompressionBombWarning")
 _MOST_TEXT = 1000
 Result = TypeVar("Result")
+
+
+class Asked:
+    """What a request asks for, of which more is known once its version is found."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    def signature(self, handle: Handle) -> Signature:
+        """The signature of the version that answers."""
+        found = _signature(handle)
+        self.request = self.request.of(str(handle.version), found.name)
+        return found
 
 
 class HandlerService:
@@ -84,25 +98,32 @@ class HandlerService:
         """
         begun = time.perf_counter()
         self._in_flight += 1
-        counted = False
+        asked = Asked(Request(self._model, "", "", "handle", "rest"))
+        code = Code.INTERNAL
         try:
-            handler = self._usable()
-            inputs = await self._in_thread(lambda: _preprocessed(handler, data), begun)
-            left = self._timeout_seconds - (time.perf_counter() - begun)
-            call = Call(self._model, None, None, "", "rest", "handle", timeout_seconds=left)
-            counted = True
-            status = _status_of_inputs(handler)
-            outputs = await self._predictor.predict(
-                call, lambda signature: _ask(inputs, signature, status), _plain, _signature
-            )
-            return await self._in_thread(lambda: _postprocessed(handler, outputs), begun, is_begun=True)
+            answer = await self._answer(data, asked, begun)
+            code = Code.OK
         except RuntimeFault as fault:
-            if not counted:
-                request = Request(self._model, "", "", "handle", "rest")
-                self._metrics.answered(request, code_of(fault).name, time.perf_counter() - begun)
+            code = code_of(fault)
+            raise
+        except asyncio.CancelledError:
+            code = Code.CANCELLED
             raise
         finally:
             self._in_flight -= 1
+            self._metrics.answered(asked.request, code.name, time.perf_counter() - begun)
+        return answer
+
+    async def _answer(self, data: Any, asked: "Asked", begun: float) -> bytes:
+        handler = self._usable()
+        inputs = await self._in_thread(lambda: _preprocessed(handler, data), begun)
+        left = self._timeout_seconds - (time.perf_counter() - begun)
+        call = Call(self._model, None, None, "", "rest", "handle", timeout_seconds=left, is_counted=False)
+        status = _status_of_inputs(handler)
+        outputs = await self._predictor.predict(
+            call, lambda signature: _ask(inputs, signature, status), _plain, asked.signature
+        )
+        return await self._in_thread(lambda: _postprocessed(handler, outputs), begun, is_begun=True)
 
     def _usable(self) -> TfServingBaseService:
         reason = self.objection()

@@ -77,6 +77,8 @@ def _data(form: FormData) -> dict[str, Any]:
         if name in data and isinstance(data[name], dict) != is_file:
             raise InvalidInputError(f"field {name} is a text and a file: give each its own name")
         if not isinstance(value, UploadFile):
+            if name in data:
+                raise InvalidInputError(f"field {name} came twice: give each its own name")
             data[name] = value
             continue
         files = data.setdefault(name, {})

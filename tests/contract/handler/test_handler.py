@@ -102,6 +102,7 @@ def test_uploads_are_bounded(mnist: Served, tmp_path: Path) -> None:
         named = [one for part in parts for one in ("-F", part.replace("@", f"@{tmp_path}/"))]
         status, answer = curl(mnist, *named)
         assert (status, answer["error"]) == (400, "field a is a text and a file: give each its own name")
+    assert curl(mnist, "-F", "a=one", "-F", "a=two")[1]["error"] == "field a came twice: give each its own name"
     file = tmp_path / "bomb.png"
     Image.new("1", (20_000, 20_000)).save(file)
     status, answer = curl(mnist, "-F", f"images=@{file}")
@@ -140,6 +141,9 @@ def test_a_failure_is_told_without_a_traceback(start: Callable[..., Served], bod
     found, answer = served.ask("/", ZEROS)
     assert (found, told in answer["error"]) == (status, True), answer
     assert "Traceback" not in answer["error"]
+    counted = [line for line in served.text("/metrics").splitlines() if line.startswith("tfmodel_runtime_requests_total{")]
+    assert [line.split("} ")[1] for line in counted] == ["1.0"]
+    assert 'code="OK"' not in counted[0]
 
 
 HANGS = """
