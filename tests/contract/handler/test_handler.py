@@ -141,7 +141,9 @@ def test_a_failure_is_told_without_a_traceback(start: Callable[..., Served], bod
     found, answer = served.ask("/", ZEROS)
     assert (found, told in answer["error"]) == (status, True), answer
     assert "Traceback" not in answer["error"]
-    counted = [line for line in served.text("/metrics").splitlines() if line.startswith("tfmodel_runtime_requests_total{")]
+    counted = [
+        line for line in served.text("/metrics").splitlines() if line.startswith("tfmodel_runtime_requests_total{")
+    ]
     assert [line.split("} ")[1] for line in counted] == ["1.0"]
     assert 'code="OK"' not in counted[0]
 
