@@ -8,6 +8,7 @@ from tfmodel.api.v1alpha1 import TFModel
 _ONLY_IN_A_CLUSTER = {
     "training": {
         "image", "envFrom", "resources", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "backoffLimit",
+        "workers", "schedule",
     },
     "storage": {"persistentVolumeClaim", "existingClaim", "onDelete"},
     "serving": {

@@ -1,16 +1,19 @@
 """Trains a convolutional network on digits in idx-gz files, of whatever size their headers tell, and leaves a .keras file.
 
+A training that was interrupted goes on after the last epoch that ended: BackupAndRestore keeps it in $TFMODEL_CHECKPOINT_DIR.
+
 The files are those of MNIST's format: train-images-idx3-ubyte.gz and its three siblings in $TFMODEL_INPUT_DIGITS.
 """
 
 import gzip
-import json
 import os
 import struct
 from pathlib import Path
 
 import keras
 import numpy as np
+from tfmodel import train
+from tfmodel.train.keras import ProgressCallback
 
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
 
@@ -61,13 +64,17 @@ def main():
     print(f"{len(train_x)} images of {train_x.shape[1:3]} to train on, {len(test_x)} to test on", flush=True)
     model = network(train_x.shape[1:])
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(train_x, train_y, epochs=epochs, batch_size=32, verbose=2)
+    callbacks = [
+        keras.callbacks.BackupAndRestore(os.environ["TFMODEL_CHECKPOINT_DIR"]),
+        ProgressCallback(),
+    ]
+    model.fit(train_x, train_y, epochs=epochs, batch_size=32, verbose=2, callbacks=callbacks)
     _loss, accuracy = model.evaluate(test_x, test_y, verbose=0)
     print(f"test accuracy {accuracy:.4f}", flush=True)
     export = Path(os.environ["TFMODEL_EXPORT_DIR"])
     export.mkdir(parents=True, exist_ok=True)
     model.save(export / "digits.keras")
-    Path(os.environ["TFMODEL_METRICS_FILE"]).write_text(json.dumps({"accuracy": float(accuracy)}))
+    train.report_metrics({"accuracy": accuracy})
 
 
 if __name__ == "__main__":

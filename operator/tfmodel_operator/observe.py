@@ -6,7 +6,8 @@ from tfmodel_operator.kube import ApiError, Kube
 from tfmodel_operator.plan.diagnosis import unexplained
 from tfmodel_operator.plan.naming import claim_name
 from tfmodel_operator.plan.serving import ready_pods
-from tfmodel_operator.read import at
+from tfmodel_operator.plan.training_progress import training_pods
+from tfmodel_operator.read import at, name_of
 from tfmodel_operator.runtime_probe import RuntimeProbe
 from tfmodel_operator.values import ApplyError, Key, Manifest, Observation
 
@@ -25,6 +26,7 @@ class Observer:
         """Everything that a plan for the model is made from."""
         seen = self._cached(model, errors)
         served = await self._probe.ask(model.name, ready_pods(seen))
+        progress = await self._probe.ask_progress(training_pods(seen))
         warnings = {uid: await self._warnings(model.namespace, uid) for uid in unexplained(model, seen)}
         return Observation(
             jobs=seen.jobs,
@@ -33,6 +35,7 @@ class Observer:
             service=seen.service,
             volume_claim=seen.volume_claim,
             served=served,
+            progress=progress,
             warnings=warnings,
             errors=errors,
         )
@@ -43,7 +46,7 @@ class Observer:
             jobs=cache.owned("Job", key, uid),
             pods=cache.of_model("Pod", key),
             deployment=next(iter(cache.owned("Deployment", key, uid)), None),
-            service=next(iter(cache.owned("Service", key, uid)), None),
+            service=next((found for found in cache.owned("Service", key, uid) if name_of(found) == model.name), None),
             volume_claim=cache.get("PersistentVolumeClaim", model.namespace, claim_name(model)),
             errors=errors,
         )

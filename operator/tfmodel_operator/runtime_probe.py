@@ -1,6 +1,6 @@
-"""Asks ready runtime pods which versions they serve: the one truth that no object of the API holds.
+"""Asks pods for the truths that no object of the API holds: which versions they serve, and how far a training is.
 
-It asks the pods' admin port, which answers without certificate and token, so that the operator needs neither.
+It asks the runtime pods' admin port, which answers without certificate and token, so that the operator needs neither.
 Bounded in time and size; a pod that does not answer in time tells nothing, and nothing is said of it.
 """
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import aiohttp
 
+from tfmodel.contract import PROGRESS_PORT
+from tfmodel.progress import Progress
 from tfmodel_operator.read import at, name_of
 from tfmodel_operator.values import Manifest, ServedVersion
 
@@ -32,14 +34,33 @@ class RuntimeProbe:
         pairs = zip(asked, answers, strict=True)
         return {name_of(pod): answer for pod, answer in pairs if answer is not None}
 
+    async def ask_progress(self, pods: Iterable[Manifest]) -> dict[str, Progress]:
+        """Progress by the pods' names; a pod that did not answer, or told what cannot be read, is absent."""
+        asked = [pod for pod in pods if at(pod, "status", "podIP")]
+        bodies = await asyncio.gather(
+            *(self._get(str(at(pod, "status", "podIP")), PROGRESS_PORT, "/progress") for pod in asked)
+        )
+        told = {
+            name_of(pod): Progress.from_json(body) for pod, body in zip(asked, bodies, strict=True) if body is not None
+        }
+        return {name: progress for name, progress in told.items() if progress is not None}
+
     async def _ask_one(self, model: str, address: str) -> tuple[ServedVersion, ...] | None:
-        host = f"[{address}]" if ":" in address else address
-        url = f"http://{host}:{_ADMIN_PORT}/v1/models/{model}"
+        body = await self._get(address, _ADMIN_PORT, f"/v1/models/{model}")
         try:
-            async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as answer:
-                text = await _bounded(answer.content)
-                return _versions(json.loads(text)) if answer.ok else None
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+            return None if body is None else _versions(json.loads(body))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def _get(self, address: str, port: int, path: str) -> bytes | None:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with self._session.get(
+                f"http://{host}:{port}{path}", timeout=_TIMEOUT, allow_redirects=False
+            ) as answer:
+                body = await _bounded(answer.content)
+                return body if answer.ok else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from tfmodel.api.status import TFModelStatus
+from tfmodel.progress import Progress
 
 Manifest = Mapping[str, Any]
 
@@ -81,6 +82,8 @@ class Observation:
     """The operator-made PersistentVolumeClaim."""
     served: Mapping[str, tuple[ServedVersion, ...]] = field(default_factory=dict)
     """Name of a runtime pod to what it answered when asked for its versions; a pod that did not answer is absent."""
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    """Name of a pod that trains to what it told of its progress; a pod that did not answer is absent."""
     warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """uid of a Job, ReplicaSet or pod to the messages of its newest Warning events, newest first, each "reason: message"; asked
     for only where `unexplained` named the object."""

@@ -31,6 +31,11 @@ CHECKPOINT_DIR_ENV = "TFMODEL_CHECKPOINT_DIR"
 PARAMS_FILE_ENV = "TFMODEL_PARAMS_FILE"
 EXPORT_REQUEST_ENV = "TFMODEL_EXPORT_REQUEST"
 
+WORKER_INDEX_ENV = "JOB_COMPLETION_INDEX"
+"""Which worker of several a pod is; 0, the chief, exports."""
+
+PROGRESS_PORT = 8503
+
 RETRIABLE_FAILURE = 1
 PERMANENT_FAILURE = 42
 TERMINATION_MESSAGE_BYTES = 4096
@@ -95,6 +100,8 @@ class ExportRequest(_Message):
     """Folder, or file, that the model is in."""
     metrics_file: str
     """JSON object of name to number that the training wrote, if it did."""
+    log_dir: str = ""
+    """Folder with the history that the training wrote, if it did."""
     store: str
     """Folder that holds <model>/."""
     keep_versions: int = 5

@@ -18,6 +18,7 @@ from tfmodel_operator.values import Release, ServedVersion
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 THEN = "2026-01-02T03:00:00Z"
 RELEASE = Release(version="0.1.0", runtime_image="tfmodel-runtime:0.1.0", trainer_image="tfmodel-trainer:0.1.0")
+INIT_CONTAINERS = ("progress", "train")
 TRAINING: dict[str, Any] = {"script": {"configMapRef": {"name": "iris", "key": "train.py"}}}
 Json = dict[str, Any]
 
@@ -68,8 +69,8 @@ def a_job_pod(model: TFModel, *containers: Json, phase: str = "Running", number:
         "spec": {**template["spec"], "nodeName": "node-1"},
         "status": {
             "phase": phase,
-            "initContainerStatuses": [one for one in containers if one["name"] == "train"],
-            "containerStatuses": [one for one in containers if one["name"] != "train"],
+            "initContainerStatuses": [one for one in containers if one["name"] in INIT_CONTAINERS],
+            "containerStatuses": [one for one in containers if one["name"] not in INIT_CONTAINERS],
             "conditions": [{"type": "PodScheduled", "status": "True"}],
             **status,
         },

@@ -1,13 +1,16 @@
 """The export step from its request to its report: convert, check, publish, prune. The stages stand in their order."""
 
 import errno
+import json
 import logging
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
 from tfmodel.contract import ExportReport, ExportRequest
+from tfmodel.progress import HISTORY_FILE, MOST_HISTORY_BYTES, read_bounded, read_history
 from tfmodel.store import layout, manifest, prune, publish
 from tfmodel_trainer import convert, preflight
 from tfmodel_trainer.errors import ExportError
@@ -40,6 +43,7 @@ def _export(request: ExportRequest) -> ExportReport:
     gone = prune.prune(store, request.model, keep=request.keep_versions, protected=request.protected_versions)
     if gone:
         _log.info("pruned versions %s", ", ".join(str(number) for number in gone))
+    _prune_runs(request, store)
     return _report(request, store, version)
 
 
@@ -58,6 +62,7 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
             _log.warning("signature %s does not answer a generated request: %s", name, told)
         preflight.check_metrics(metrics, request.thresholds)
         staging = publish.stage(saved_model, store, request.model, request.run_key)
+    _keep_history(Path(request.log_dir), staging)
     record = manifest.Manifest(
         model=request.model,
         owner=request.owner,
@@ -72,6 +77,24 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
     version = publish.publish(staging, store, record)
     _log.info("published version %d of %s", version, request.model)
     return version
+
+
+def _keep_history(log_dir: Path, staging: Path) -> None:
+    """The history goes with the version: the run's own folder does not live as long."""
+    text = read_bounded(log_dir / HISTORY_FILE, MOST_HISTORY_BYTES)
+    epochs = read_history((text or b"").decode(errors="replace").splitlines())
+    if epochs:
+        file = staging / layout.HISTORY
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps([json.loads(one.to_json()) for one in epochs]))
+
+
+def _prune_runs(request: ExportRequest, store: Path) -> None:
+    """Logs stay with the versions that they belong to; checkpoints of the run that is over go."""
+    versions = layout.complete_versions(store, request.model)
+    keys = {manifest.read(layout.version_dir(store, request.model, version)).run_key for version in versions}
+    layout.prune_runs(store, request.model, keep={*keys, request.run_key})
+    shutil.rmtree(layout.run_dir(store, request.model, request.run_key) / "checkpoints", ignore_errors=True)
 
 
 def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:

@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--report-file", type=Path, default=Path("/dev/termination-log"), help="where the report goes")
     found = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    if os.environ.get(contract.WORKER_INDEX_ENV, "0") != "0":
+        _log.info("the chief exports what the workers trained")
+        return 0
     report, code = run(os.environ.get(contract.EXPORT_REQUEST_ENV, ""))
     found.report_file.write_text(report.to_termination_message())
     if report.failure is not None:

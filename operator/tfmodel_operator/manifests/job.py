@@ -2,7 +2,7 @@
 
 One pod, in order: `train` (the user's container, an init container; absent for `spec.source`) writes a model to the
 workspace; `export` (ours) converts, checks and publishes it, and reports in its termination message. Only `export` sees the
-store. An exit code of PERMANENT_FAILURE ends the run at once, since another attempt would end the same way; every other
+versions in the store. Beside `train` a sidecar tells how far it is. An exit code of PERMANENT_FAILURE ends the run at once, since another attempt would end the same way; every other
 failure is tried again within backoffLimit.
 
 A Job cannot be changed once it runs: a changed recipe is another run with another Job. Only `suspend` is switched later.
@@ -14,6 +14,8 @@ from typing import Any
 from tfmodel import contract
 from tfmodel.api.training import Input, Training
 from tfmodel.api.v1alpha1 import TFModel
+from tfmodel.store.layout import RUNS
+from tfmodel_operator.manifests import workers
 from tfmodel_operator.manifests.metadata import (
     EXPORT_CONTAINER,
     TRAIN_CONTAINER,
@@ -26,6 +28,7 @@ from tfmodel_operator.manifests.metadata import (
     pod_security,
     resources,
 )
+from tfmodel_operator.manifests.progress import run_mounts, sidecar
 from tfmodel_operator.values import LABEL_RUN, Release
 
 PARAMS_ANNOTATION = "tfmodel.dev/params"
@@ -43,13 +46,13 @@ def job(model: TFModel, release: Release, *, name: str, run_key: str, claim: str
         "metadata": _with_run(metadata(model, name, TRAINING), run_key),
         "spec": {
             **_limits(model.spec.training),
-            "podFailurePolicy": _failure_policy(),
+            "podFailurePolicy": _failure_policy(model.spec.training),
             "template": {
                 "metadata": {
                     "labels": {**labels(model, TRAINING), LABEL_RUN: run_key},
                     "annotations": {PARAMS_ANNOTATION: _params_json(model.spec.training)},
                 },
-                "spec": _pod(model, release, run_key=run_key, claim=claim),
+                "spec": _pod(model, release, name=name, run_key=run_key, claim=claim),
             },
         },
     }
@@ -70,7 +73,8 @@ def _limits(training: Training | None) -> Json:
         return {"backoffLimit": _IMPORT_BACKOFF_LIMIT}
     deadline = training.active_deadline_seconds
     return {
-        "backoffLimit": training.backoff_limit,
+        "backoffLimit": workers.failures_allowed(training),
+        **workers.of_job(training),
         **({"activeDeadlineSeconds": deadline} if deadline is not None else {}),
         **({"suspend": True} if training.suspend else {}),
     }
@@ -80,26 +84,31 @@ def _with_run(made: Json, run_key: str) -> Json:
     return {**made, "labels": {**made["labels"], LABEL_RUN: run_key}}
 
 
-def _failure_policy() -> Json:
-    permanent = {
-        "action": "FailJob",
-        "onExitCodes": {
-            "containerName": EXPORT_CONTAINER,
-            "operator": "In",
-            "values": [contract.PERMANENT_FAILURE],
-        },
-    }
+def _failure_policy(training: Training | None) -> Json:
+    """When a pod's failure ends the run. One worker of several cannot be trained again alone, when the others have ended."""
+    has_workers = training is not None and training.workers > 1
+    codes = (
+        {"operator": "NotIn", "values": [0]}
+        if has_workers
+        else {"operator": "In", "values": [contract.PERMANENT_FAILURE]}
+    )
+    permanent = {"action": "FailJob", "onExitCodes": {"containerName": EXPORT_CONTAINER, **codes}}
     disrupted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     return {"rules": [permanent, disrupted]}
 
 
-def _pod(model: TFModel, release: Release, *, run_key: str, claim: str) -> Json:
+def _pod(model: TFModel, release: Release, *, name: str, run_key: str, claim: str) -> Json:
     training = model.spec.training
     placed = placement(model, training) if training else placement(model, model.spec.serving)
-    steps = {"initContainers": [_train(training, release)]} if training else {}
+    steps = (
+        {"initContainers": [sidecar(model, release, run_key), _train(model, training, release, name, run_key)]}
+        if training
+        else {}
+    )
     return {
         **pod_security(),
         **placed,
+        **(workers.of_pod(training, name) if training else {}),
         "restartPolicy": "Never",
         **steps,
         "containers": [_export(model, release, run_key)],
@@ -107,7 +116,7 @@ def _pod(model: TFModel, release: Release, *, run_key: str, claim: str) -> Json:
     }
 
 
-def _train(training: Training, release: Release) -> Json:
+def _train(model: TFModel, training: Training, release: Release, job_name: str, run_key: str) -> Json:
     command = [*training.command] if training.command else None
     if training.script is not None:
         command = ["python3", f"{contract.SCRIPT_DIR}/{training.script.config_map_ref.key}"]
@@ -117,12 +126,12 @@ def _train(training: Training, release: Release) -> Json:
         "imagePullPolicy": release.image_pull_policy,
         **({"command": command} if command else {}),
         **({"args": list(training.args)} if training.args else {}),
-        "env": _train_environment(training),
+        "env": [*workers.environment(model, training, job_name), *_train_environment(training)],
         **({"envFrom": [source.to_json() for source in training.env_from]} if training.env_from else {}),
         "resources": resources(training.resources, _DEFAULT_REQUESTS),
         "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _train_mounts(training),
+        "volumeMounts": [*_train_mounts(training), *run_mounts(model, run_key)],
     }
 
 
@@ -160,6 +169,7 @@ def _input_mount(data: Input) -> Json:
 def _export(model: TFModel, release: Release, run_key: str) -> Json:
     training, source = model.spec.training, model.spec.source
     wanted = training.resources if training else model.spec.serving.resources
+    of_workers = [workers.index()] if training and training.workers > 1 else []
     from_source = [{"name": "source", "mountPath": contract.SOURCE_DIR, "readOnly": True}] if source else []
     return {
         "name": EXPORT_CONTAINER,
@@ -168,6 +178,7 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
         "args": ["export"],
         "env": [
             {"name": "HOME", "value": "/tmp"},  # noqa: S108
+            *of_workers,
             {"name": contract.EXPORT_REQUEST_ENV, "value": export_request(model, run_key).to_json()},
         ],
         "resources": resources(wanted, _DEFAULT_REQUESTS),
@@ -193,6 +204,7 @@ def export_request(model: TFModel, run_key: str) -> contract.ExportRequest:
         owner=model.metadata.uid,
         export_dir=exported,
         metrics_file=contract.METRICS_FILE,
+        log_dir=f"{contract.STORE_DIR}/{model.name}/{RUNS}/{run_key}/logs",
         store=contract.STORE_DIR,
         keep_versions=spec.storage.keep_versions,
         protected_versions=protected_versions(model),

@@ -7,11 +7,13 @@ events, and when to look again. Nothing here reads a clock, a file or the networ
 
 from datetime import datetime, timedelta
 
+from tfmodel.api.reasons import ConditionReason
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.manifests.deployment import deployment
 from tfmodel_operator.manifests.job import SUSPEND_MANAGER, job, suspension
 from tfmodel_operator.manifests.service import service
 from tfmodel_operator.manifests.volume_claim import volume_claim
+from tfmodel_operator.manifests.workers import workers_service
 from tfmodel_operator.plan import serving, training, versions
 from tfmodel_operator.plan.acceptance import paused
 from tfmodel_operator.plan.events import events
@@ -24,6 +26,7 @@ from tfmodel_operator.values import Apply, Manifest, ObjectKey, Observation, Pla
 LOADING_POLL = timedelta(seconds=1)
 WAITING_POLL = timedelta(seconds=5)
 SERVING_POLL = timedelta(seconds=30)
+PROGRESS_POLL = timedelta(seconds=10)
 _FINISHED_JOBS_KEPT = 2
 
 
@@ -43,7 +46,7 @@ def plan(model: TFModel, seen: Observation, now: datetime, release: Release) -> 
 
 
 def _facts(model: TFModel, seen: Observation, now: datetime) -> Facts:
-    run = training.wanted_run(model, seen)
+    run = training.wanted_run(model, seen, now)
     return Facts(
         model=model,
         run=run,
@@ -69,9 +72,15 @@ def _run(facts: Facts, release: Release) -> tuple[Apply, ...]:
         made = job(model, release, name=run.job_name, run_key=run.key, claim=claim_name(model))
         return () if run.state == "Suspended" else (Apply(made),)
     is_wanted = model.spec.training is not None and model.spec.training.suspend
+    names = _names_of_workers(model, run.job)
     if bool(at(run.job, "spec", "suspend")) == is_wanted:
-        return ()
-    return (Apply(suspension(model, name=run.job_name, suspend=is_wanted), SUSPEND_MANAGER),)
+        return names
+    return (*names, Apply(suspension(model, name=run.job_name, suspend=is_wanted), SUSPEND_MANAGER))
+
+
+def _names_of_workers(model: TFModel, job: Manifest) -> tuple[Apply, ...]:
+    training = model.spec.training
+    return (Apply(workers_service(model, job)),) if training is not None and training.workers > 1 else ()
 
 
 def _serving(facts: Facts, release: Release) -> tuple[Apply, ...]:
@@ -99,7 +108,23 @@ def _key(found: Manifest) -> ObjectKey:
 
 
 def _look_again(facts: Facts) -> timedelta | None:
-    """When to look again though nothing is seen to change: what runtime pods load shows in no object of the API."""
+    """When to look again though nothing is seen to change: what shows in no object of the API, and what is due by the clock."""
+    waits = (_until_pods_tell(facts), _until_progress(facts), _until_schedule(facts))
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _until_progress(facts: Facts) -> timedelta | None:
+    return PROGRESS_POLL if facts.run.step is ConditionReason.TRAINING else None
+
+
+def _until_schedule(facts: Facts) -> timedelta | None:
+    """What is due but waits for the run to end needs no clock."""
+    due = facts.run.status.next_scheduled_at
+    left = datetime.fromisoformat(due) - facts.now if due is not None else None
+    return left if left is not None and left > timedelta() else None
+
+
+def _until_pods_tell(facts: Facts) -> timedelta | None:
     if facts.versions.in_store and facts.serving.wanted > 0:
         settled = facts.all_wanted_are_served or facts.versions.failed is not None
         return SERVING_POLL if settled and facts.serving.is_rolled_out else LOADING_POLL

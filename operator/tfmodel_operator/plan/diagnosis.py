@@ -13,7 +13,7 @@ from tfmodel.api.reasons import FailureReason
 from tfmodel.api.status import LastFailure
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
-from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
 from tfmodel_operator.read import at, condition_of, container_states, name_of, uid_of
 from tfmodel_operator.values import Manifest, Observation
 
@@ -90,6 +90,8 @@ def pod_failure(pod: Manifest, *, section: str) -> LastFailure | None:
         message = str(at(pod, "status", "message") or "the node evicted the pod")
         return failure(FailureReason.EVICTED, message, section=section, retriable=True, **_where(pod))
     for state in container_states(pod):
+        if state.get("name") == PROGRESS_CONTAINER and at(state, "state", "running"):
+            continue
         for matcher in _CONTAINER_MATCHERS:
             found = matcher(pod, state, section)
             if found is not None:

@@ -5,11 +5,11 @@ import json
 
 from tfmodel.api.v1alpha1 import TFModel
 
-_NOT_PART_OF_A_RUN = {"suspend", "runId"}
+_NOT_PART_OF_A_RUN = {"suspend", "runId", "schedule"}
 
 
-def run_key(model: TFModel) -> str:
-    """The run that the spec asks for: its id, and a digest of what it is made from.
+def run_key(model: TFModel, scheduled_at: str | None = None) -> str:
+    """The run that the spec asks for: its id, and a digest of what it is made from and of the time that the schedule names.
 
     Fields at their default do not count, so that a release which adds a field starts no new runs.
     """
@@ -17,12 +17,13 @@ def run_key(model: TFModel) -> str:
     assert made_by is not None  # noqa: S101 - a parsed spec has one of both
     recipe = made_by.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
     text = json.dumps({name: part for name, part in recipe.items() if name not in _NOT_PART_OF_A_RUN}, sort_keys=True)
+    text += scheduled_at or ""
     return f"{made_by.run_id}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def job_name(model: TFModel) -> str:
-    """Name of the Job of the run that the spec asks for."""
-    return f"{model.name}-{run_key(model)}"
+def job_name(model: TFModel, key: str | None = None) -> str:
+    """Name of the Job of a run: the one with that key, or the one that the spec asks for by itself."""
+    return f"{model.name}-{key or run_key(model)}"
 
 
 def claim_name(model: TFModel) -> str:

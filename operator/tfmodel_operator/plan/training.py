@@ -6,14 +6,16 @@ that was lost before it ended is made again under the same name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from tfmodel.api.reasons import ConditionReason, FailureReason
 from tfmodel.api.status import LastFailure, TrainingStatus, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
-from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.plan import schedule, training_progress
 from tfmodel_operator.plan.diagnosis import event_failure, failure, pod_failure, report_of
 from tfmodel_operator.plan.naming import job_name, run_key
 from tfmodel_operator.read import at, condition_of, container_states, name_of
@@ -42,9 +44,17 @@ class Run:
         return self.state in ("Succeeded", "Failed")
 
 
-def wanted_run(model: TFModel, seen: Observation) -> Run:
-    """The run that the spec asks for."""
-    key, name = run_key(model), job_name(model)
+def wanted_run(model: TFModel, seen: Observation, now: datetime) -> Run:
+    """The run that the spec and its schedule ask for."""
+    scheduled_at = schedule.wanted(model, now)
+    key = run_key(model, scheduled_at)
+    run = _wanted(model, seen, key, now)
+    times = {"scheduled_at": scheduled_at, "next_scheduled_at": schedule.next_time(model, scheduled_at, now)}
+    return replace(run, status=run.status.model_copy(update=times))
+
+
+def _wanted(model: TFModel, seen: Observation, key: str, now: datetime) -> Run:
+    name = job_name(model, key)
     job = next((found for found in seen.jobs if name_of(found) == name), None)
     recorded = _recorded(model, key)
     if recorded is not None:
@@ -52,7 +62,7 @@ def wanted_run(model: TFModel, seen: Observation) -> Run:
         return Run(key, name, job, recorded.state, step, recorded)
     if job is None:
         return _not_started(model, key, name)
-    return _observed(model, seen, job, key)
+    return _observed(model, seen, job, key, now)
 
 
 def pods_of_job(job: Manifest, seen: Observation) -> list[Manifest]:
@@ -113,12 +123,13 @@ def _is_suspended(model: TFModel) -> bool:
     return model.spec.training is not None and model.spec.training.suspend
 
 
-def _observed(model: TFModel, seen: Observation, job: Manifest, key: str) -> Run:
+def _observed(model: TFModel, seen: Observation, job: Manifest, key: str, now: datetime) -> Run:
     report = report_of_job(job, seen)
     found = _failure(model, seen, job, report)
     state = _state(job, seen, report)
     counts: Mapping[str, int] = at(job, "status") or {}
     ended = condition_of(job, "Complete") or condition_of(job, "Failed")
+    progress = training_progress.said(model, seen, key, state, now)
     status = TrainingStatus(
         run_id=model.spec.run_id,
         run_key=key,
@@ -126,9 +137,9 @@ def _observed(model: TFModel, seen: Observation, job: Manifest, key: str) -> Run
         attempts=sum(counts.get(count) or 0 for count in ("active", "succeeded", "failed")),
         started_at=at(job, "status", "startTime"),
         finished_at=at(job, "status", "completionTime") or (ended or {}).get("lastTransitionTime"),
-        metrics=dict(report.metrics) if report else None,
         version=report.version if report else None,
         last_failure=found,
+        **{**progress, **({"metrics": dict(report.metrics)} if report else {})},
     )
     return Run(key, name_of(job), job, state, _step(job, seen, state, found), status, report)
 
@@ -140,13 +151,14 @@ def _state(job: Manifest, seen: Observation, report: ExportReport | None) -> Sta
         return "Failed"
     if condition_of(job, "Suspended") is not None:
         return "Suspended"
-    started = any(at(pod, "status", "phase") == "Running" or _running(pod) for pod in pods_of_job(job, seen))
+    started = any(_running(pod) for pod in pods_of_job(job, seen))
     return "Running" if started else "Pending"
 
 
 def _running(pod: Manifest) -> str | None:
     """The container that runs now."""
-    return next((str(state["name"]) for state in container_states(pod) if at(state, "state", "running")), None)
+    states = (state for state in container_states(pod) if state.get("name") != PROGRESS_CONTAINER)
+    return next((str(state["name"]) for state in states if at(state, "state", "running")), None)
 
 
 def _step(job: Manifest, seen: Observation, state: State, found: LastFailure | None) -> ConditionReason:

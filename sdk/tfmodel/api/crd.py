@@ -13,12 +13,14 @@ from tfmodel.api.v1alpha1 import GROUP, KIND, NAME_MAX_LENGTH, NAME_PATTERN, PLU
 
 Schema = dict[str, Any]
 
+WORKERS_NAMES_MAX_LENGTH = 50
 _DROPPED = {"title", "propertyNames", "patternProperties"}
 _COLUMNS: tuple[tuple[str, str, str, str, int], ...] = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether a checked version answers", 0),
     ("Phase", "string", ".status.phase", "The state in one word", 0),
     ("Version", "integer", ".status.activeVersion", "Version that every ready pod answers with", 0),
     ("Replicas", "string", ".status.replicasSummary", "Ready of wanted runtime pods", 0),
+    ("Progress", "integer", ".status.training.progressPercentage", "How much of the training is done, in percent", 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", 0),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation", 0),
     ("Accuracy", "string", ".status.training.metrics.accuracy", "Accuracy that the training reported", 1),
@@ -98,6 +100,16 @@ def _root() -> Schema:
             {
                 "rule": f"self.metadata.name.matches('{NAME_PATTERN}')",
                 "message": "metadata.name must start with a letter and hold only a-z, 0-9 and -: a Service is named like it",
+            },
+            {
+                "rule": (
+                    "!has(self.spec.training) || self.spec.training.workers < 2 || "
+                    f"self.metadata.name.size() + self.spec.training.runId.size() <= {WORKERS_NAMES_MAX_LENGTH}"
+                ),
+                "message": (
+                    f"metadata.name and training.runId must have at most {WORKERS_NAMES_MAX_LENGTH} characters together when "
+                    "training.workers is above 1: the workers' host names are made from them"
+                ),
             },
         ],
     }

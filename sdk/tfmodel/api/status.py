@@ -68,8 +68,24 @@ class TrainingStatus(ApiValue):
     """When the Job started."""
     finished_at: Timestamp | None = None
     """When the Job ended."""
+    progress_percentage: int | None = None
+    """How much of the training is done, in percent; 100 once the run has succeeded."""
+    epoch: int | None = None
+    """Epochs that ended."""
+    epochs: int | None = None
+    """Epochs that are wanted."""
+    step: int | None = None
+    """Training steps that ended."""
+    estimated_remaining_seconds: int | None = None
+    """Seconds that the training still takes, at the pace so far."""
+    progress_time: Timestamp | None = None
+    """When the training was asked for its progress, at most every 10 s."""
     metrics: dict[str, str] | None = None
-    """What the training reported, as text."""
+    """What the training reported, as text: while it trains loss and metrics as they are now, then its last word."""
+    scheduled_at: Timestamp | None = None
+    """The time of training.schedule that started the run."""
+    next_scheduled_at: Timestamp | None = None
+    """When training.schedule starts the next run."""
     version: int | None = None
     """Version that the run became."""
     last_failure: LastFailure | None = None

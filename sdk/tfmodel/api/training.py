@@ -1,8 +1,10 @@
 """`spec.training` and `spec.source`: where a version comes from."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import Field
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field
 
 from tfmodel.api.kubernetes import EnvFromSource, EnvVar, Placement, ResourceRequirements
 from tfmodel.api.schema import ATOMIC, DNS_LABEL, ApiValue, Key, Name, Rule, exactly_one, map_list, once
@@ -10,7 +12,16 @@ from tfmodel.api.schema import ATOMIC, DNS_LABEL, ApiValue, Key, Name, Rule, exa
 RESERVED_MOUNTS = ("/tfmodel", "/etc/tfmodel", "/store", "/source", "/tmp", "/dev", "/proc", "/sys")  # noqa: S108
 RunId = Annotated[str, Field(min_length=1, max_length=14, pattern=DNS_LABEL)]
 Argument = Annotated[str, Field(max_length=32768)]
+_CRON_PATTERN = r"^[0-9*/,L-]+ [0-9*/,L-]+ [0-9*/,LW-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,#-]+$"
 _RESERVED_CEL = ", ".join(f"'{path}'" for path in RESERVED_MOUNTS)
+
+
+def _is_cron(text: str) -> str:
+    try:
+        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"expected five fields of cron, as in '0 3 * * *': {error}") from error
+    return text
 
 
 def _is_reserved(path: str) -> bool:
@@ -82,7 +93,7 @@ class Input(ApiValue):
 class Training(Placement):
     """How the model is trained: a container that writes a model to $TFMODEL_EXPORT_DIR.
 
-    A change of anything here but `suspend` starts a new run, and a successful run becomes a new version.
+    A change of anything here but `suspend` and `schedule` starts a new run, and a successful run becomes a new version.
     """
 
     image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\s]+$")] | None = None
@@ -117,8 +128,15 @@ class Training(Placement):
     """How often a failed training is tried again before the run counts as failed."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
     """Seconds after which an unfinished run is ended and counts as failed (DeadlineExceeded)."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Pods that train together, each with TF_CONFIG for MultiWorkerMirroredStrategy; worker 0 is the chief, whose model counts."""
+    schedule: (
+        Annotated[str, Field(min_length=9, max_length=128, pattern=_CRON_PATTERN), AfterValidator(_is_cron)] | None
+    ) = None
+    """When to train again by itself: five fields of cron, in UTC ("0 3 * * *"). A time that comes while a run is under way is
+    taken when that run is over; of several that were missed, the last."""
     suspend: bool = False
-    """true holds the run: its pods are removed, or not made, until it is false again."""
+    """true holds the run: its pods are removed, or not made, until it is false again. It goes on from its last checkpoint."""
     run_id: RunId = "1"
     """Name of the run. Change it to train again with nothing else changed, as when the data are new."""
 
@@ -142,6 +160,13 @@ class Training(Placement):
             cel="!has(self.env) || self.env.all(variable, !variable.name.startsWith('TFMODEL_'))",
             message="env: names that start with TFMODEL_ are set by the operator: use params, or another name",
             check=lambda training: not any(variable.name.startswith("TFMODEL_") for variable in training.env or []),
+        ),
+        Rule(
+            cel="!has(self.env) || self.workers < 2 || self.env.all(variable, variable.name != 'TF_CONFIG')",
+            message="env: TF_CONFIG is set by the operator when workers is above 1: leave it out",
+            check=lambda training: (
+                training.workers < 2 or not any(variable.name == "TF_CONFIG" for variable in training.env or [])
+            ),
         ),
         Rule(
             cel=(

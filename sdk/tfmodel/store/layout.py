@@ -4,9 +4,15 @@ The mark is written last, inside a staging folder that is renamed into place at 
 what has the mark was published by this project.
 """
 
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 MARK = "assets.extra/tfmodel.json"
+RUNS = ".runs"
+"""Folder beside a model's versions that holds each run's checkpoints and logs, under the run's key."""
+HISTORY = "assets.extra/history.json"
+"""The epochs of the run that made a version, as a JSON list."""
 _STAGING = ".staging-"
 
 
@@ -23,6 +29,19 @@ def version_dir(store: Path, model: str, version: int) -> Path:
 def staging_dir(store: Path, model: str, run_key: str) -> Path:
     """Folder in which a version is put together; its name is no number, so that no server takes it for a version."""
     return model_dir(store, model) / f"{_STAGING}{run_key}"
+
+
+def run_dir(store: Path, model: str, run_key: str) -> Path:
+    """Folder of a run's checkpoints and logs."""
+    return model_dir(store, model) / RUNS / run_key
+
+
+def prune_runs(store: Path, model: str, *, keep: Collection[str]) -> None:
+    """Removes the folders of all runs but those with the given keys, as far as they can be removed."""
+    folder = model_dir(store, model) / RUNS
+    for child in folder.iterdir() if folder.is_dir() else ():
+        if child.name not in keep:
+            shutil.rmtree(child, ignore_errors=True)
 
 
 def is_complete(version: Path) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from testkit.kube import FakeKube
 from testkit.world import NOW, RELEASE, a_tfmodel
+from tfmodel.progress import Progress
 from tfmodel_operator.apply import Applier
 from tfmodel_operator.cache import Cache
 from tfmodel_operator.kube import ApiError, ConflictError, UnreachableError
@@ -19,6 +20,9 @@ KEY = Key("lab", "iris")
 
 class NobodyAnswers:
     async def ask(self, _model: str, _pods: Iterable[Manifest]) -> dict[str, tuple[ServedVersion, ...]]:
+        return {}
+
+    async def ask_progress(self, _pods: Iterable[Manifest]) -> dict[str, Progress]:
         return {}
 
 

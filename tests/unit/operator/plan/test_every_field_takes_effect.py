@@ -1,6 +1,7 @@
 """Each field of the spec changes a child object: the schema is walked, and a field without a proof fails the test."""
 
 import json
+from datetime import timedelta
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,6 +73,8 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "paused": (PLAIN, {**PLAIN, "paused": True}),
     "source.uri": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/c"}}),
     "source.runId": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/b", "runId": "2"}}),
+    "training.workers": (PLAIN, training(workers=2)),
+    "training.schedule": (PLAIN, training(schedule="0 3 * * *")),
     "validation.signature": (PLAIN, {**PLAIN, "validation": {"signature": "other"}}),
     "validation.thresholds.*": (PLAIN, {**PLAIN, "validation": {"thresholds": {"accuracy": ">0.5"}}}),
     "storage.persistentVolumeClaim.size": (PLAIN, storage(persistentVolumeClaim={"size": "2Gi"})),
@@ -213,11 +216,13 @@ def spec_schema() -> Mapping[str, Any]:
 
 
 def rendered(spec: Mapping[str, Any]) -> str:
-    """All that is applied for a spec, before its run and after it; without the run's key, which any change changes."""
+    """All that is applied for a spec, before its run, after it, and a year later; without the run's key, which any change changes."""
     model: TFModel = a_tfmodel(**spec)
     finished, pod = a_finished_run(model)
     seen = (Observation(), Observation(jobs=(finished,), pods=(pod,)))
     plans = [plan(model, one, NOW, RELEASE) for one in seen]
+    a_year_later = model.model_copy(update={"status": plans[-1].status})
+    plans.append(plan(a_year_later, seen[-1], NOW + timedelta(days=366), RELEASE))
     return json.dumps([one.manifest for made in plans for one in made.apply]).replace(run_key(model), "RUN")
 
 
