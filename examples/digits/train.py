@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
 from tfmodel import train
 from tfmodel.train.keras import ProgressCallback
 

@@ -1,8 +1,8 @@
 """Each field of the spec changes a child object: the schema is walked, and a field without a proof fails the test."""
 
 import json
-from datetime import timedelta
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
