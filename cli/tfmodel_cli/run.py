@@ -116,7 +116,7 @@ def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) ->
     local = {
         "export_dir": _exported(model, workspace, inputs),
         "metrics_file": str(workspace.job / "metrics.json"),
-        "log_dir": str(workspace.job / "logs"),
+        "log_dir": str(workspace.job / "run" / "logs"),
         "store": str(workspace.store),
     }
     request = export_request(model, run_key(model)).model_copy(update=local)

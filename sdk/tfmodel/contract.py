@@ -20,8 +20,11 @@ PARAMS_FILE = "/etc/tfmodel/params.json"
 EXPORT_DIR = f"{WORKSPACE_DIR}/export"
 METRICS_FILE = f"{WORKSPACE_DIR}/metrics.json"
 PROGRESS_FILE = f"{WORKSPACE_DIR}/progress.json"
-LOG_DIR = f"{WORKSPACE_DIR}/logs"
-CHECKPOINT_DIR = f"{WORKSPACE_DIR}/checkpoints"
+RUN_DIR = f"{WORKSPACE_DIR}/run"
+"""What outlives a run's pods. Logs and checkpoints are folders in it, since a mount point cannot be removed, as Keras'
+BackupAndRestore does with its folder once a training has ended."""
+LOG_DIR = f"{RUN_DIR}/logs"
+CHECKPOINT_DIR = f"{RUN_DIR}/checkpoints"
 
 EXPORT_DIR_ENV = "TFMODEL_EXPORT_DIR"
 METRICS_FILE_ENV = "TFMODEL_METRICS_FILE"
@@ -69,8 +72,8 @@ def training_environment(
         EXPORT_DIR_ENV: f"{workspace}/export",
         METRICS_FILE_ENV: f"{workspace}/metrics.json",
         PROGRESS_FILE_ENV: f"{workspace}/progress.json",
-        LOG_DIR_ENV: f"{workspace}/logs",
-        CHECKPOINT_DIR_ENV: f"{workspace}/checkpoints",
+        LOG_DIR_ENV: f"{workspace}/run/logs",
+        CHECKPOINT_DIR_ENV: f"{workspace}/run/checkpoints",
         PARAMS_FILE_ENV: params_file,
         **{param_env_name(name): value for name, value in params.items()},
         **{input_env_name(name): path for name, path in inputs.items()},

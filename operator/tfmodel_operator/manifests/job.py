@@ -28,7 +28,7 @@ from tfmodel_operator.manifests.metadata import (
     pod_security,
     resources,
 )
-from tfmodel_operator.manifests.progress import run_mounts, sidecar
+from tfmodel_operator.manifests.progress import run_mount, sidecar
 from tfmodel_operator.values import LABEL_RUN, Release
 
 PARAMS_ANNOTATION = "tfmodel.dev/params"
@@ -131,7 +131,7 @@ def _train(model: TFModel, training: Training, release: Release, job_name: str, 
         "resources": resources(training.resources, _DEFAULT_REQUESTS),
         "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*_train_mounts(training), *run_mounts(model, run_key)],
+        "volumeMounts": [*_train_mounts(training), run_mount(model, run_key)],
     }
 
 

@@ -79,10 +79,9 @@ def test_one_worker_is_a_plain_job() -> None:
     assert not any(word in text for word in ("Indexed", "subdomain", "TF_CONFIG", "JOB_COMPLETION_INDEX"))
 
 
-def test_the_training_sees_its_runs_folders_of_the_store_and_nothing_else() -> None:
+def test_the_training_sees_its_runs_folder_of_the_store_and_nothing_else() -> None:
     mounts = [one for one in container(a_job(a_tfmodel()), "train")["volumeMounts"] if one["name"] == "store"]
     key = job_name(a_tfmodel()).removeprefix("iris-")
     assert {one["mountPath"]: one["subPath"] for one in mounts} == {
-        "/tfmodel/checkpoints": f"iris/.runs/{key}/checkpoints",
-        "/tfmodel/logs": f"iris/.runs/{key}/logs",
+        "/tfmodel/run": f"iris/.runs/{key}",
     }
