@@ -117,6 +117,7 @@ def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) ->
         "export_dir": _exported(model, workspace, inputs),
         "metrics_file": str(workspace.job / "metrics.json"),
         "log_dir": str(workspace.job / "run" / "logs"),
+        "progress_file": str(workspace.job / "progress.json"),
         "store": str(workspace.store),
     }
     request = export_request(model, run_key(model)).model_copy(update=local)

@@ -89,7 +89,9 @@ def _digits() -> dict[str, bytes]:
     instances = np.round(chosen, 4)[..., None].tolist()
     classes = labels[TRAIN_DIGITS : TRAIN_DIGITS + REQUEST_DIGITS].tolist()
     script = (EXAMPLES / "digits" / "train.py").read_text()
+    on_workers = (EXAMPLES / "multi-worker" / "train.py").read_text()
     return {
+        "multi-worker/configmap.yaml": _yaml(_config_map("multi-worker", {"train.py": on_workers}, idx)),
         **{f"digits/data/{name}": content for name, content in idx.items()},
         "digits/configmap.yaml": _yaml(_config_map("digits", {"train.py": script}, idx)),
         "digits/data.yaml": _yaml(_claim(), _filler(list(idx))),

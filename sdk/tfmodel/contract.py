@@ -7,10 +7,12 @@ step is ours: it is asked by one environment variable (`ExportRequest` as JSON) 
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from tfmodel.progress import Progress
 
 WORKSPACE_DIR = "/tfmodel"
 STORE_DIR = "/store"
@@ -105,6 +107,8 @@ class ExportRequest(_Message):
     """JSON object of name to number that the training wrote, if it did."""
     log_dir: str = ""
     """Folder with the history that the training wrote, if it did."""
+    progress_file: str = ""
+    """File with the progress that the training told last, if it did."""
     store: str
     """Folder that holds <model>/."""
     keep_versions: int = 5
@@ -115,6 +119,12 @@ class ExportRequest(_Message):
     """Signature that the model must have."""
     thresholds: dict[str, str] = {}
     """Comparisons against the metrics, such as accuracy: ">=0.9"."""
+    allowed_operations: tuple[str, ...] = ()
+    """Operations that the model may have although they run code or touch files."""
+    smoke_request: dict[str, Any] | None = None
+    """Body of a REST predict request that the model must answer."""
+    serving_version: int | None = None
+    """Version whose clients must be able to go on; none if they may break, or nothing serves yet."""
     params: dict[str, str] = {}
     """Hyperparameters of the run, for the record."""
 
@@ -154,6 +164,10 @@ class ExportReport(_Message):
     """Names of the signatures."""
     metrics: dict[str, str] = {}
     """What the training reported, as text."""
+    progress: Progress | None = None
+    """How far the training was when it ended, without its metrics."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the model, if not wrong enough to refuse it."""
     stored_versions: tuple[int, ...] = ()
     """All versions that the store holds now."""
     failure: Failure | None = None
@@ -190,4 +204,6 @@ class ExportReport(_Message):
         )
         metrics = {name[:64]: value[:32] for name, value in list(self.metrics.items())[:entries]}
         signatures = tuple(name[:64] for name in self.signatures[:entries])
-        return self.model_copy(update={"failure": failure, "metrics": metrics, "signatures": signatures})
+        warnings = tuple(one[:text] for one in self.warnings[: min(entries, 4)])
+        cut = {"failure": failure, "metrics": metrics, "signatures": signatures, "warnings": warnings}
+        return self.model_copy(update=cut)

@@ -259,6 +259,33 @@ def keras_files(folder: Path) -> None:
     model.export(folder / "keras_export" / "1", verbose=False)
 
 
+def questionable(folder: Path) -> None:
+    """Models that a scan must look into: they read and write files, run Python, and hold such operations in nested functions."""
+    import tensorflow as tf
+
+    def save(name: str, body) -> None:
+        class Model(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+            def call(self, x):
+                return {"y": body(x)}
+
+        model = Model()
+        tf.saved_model.save(model, str(folder / name / "1"), signatures={"serving_default": model.call})
+
+    def written(x):
+        with tf.control_dependencies([tf.io.write_file("/tmp/never", x[0])]):
+            return tf.identity(x)
+
+    save("reads_files", lambda x: tf.io.read_file(x[0]))
+    save("writes_files", written)
+    save("lists_files", tf.io.matching_files)
+    save("runs_python", lambda x: tf.py_function(lambda text: text, [x], tf.string))
+    save("runs_numpy", lambda x: tf.numpy_function(lambda text: text, [x], tf.string))
+    save("prints", lambda x: tf.strings.format("{}", x))
+    nested = tf.function(lambda x: tf.map_fn(tf.io.read_file, x))
+    save("reads_files_in_a_loop", nested)
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
@@ -272,6 +299,7 @@ def main(folder: Path) -> None:
         slow_and_rare,
         every_type,
         keras_files,
+        questionable,
     ):
         make(folder)
 

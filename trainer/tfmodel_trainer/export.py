@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
 from tfmodel.contract import ExportReport, ExportRequest
-from tfmodel.progress import HISTORY_FILE, MOST_HISTORY_BYTES, read_bounded, read_history
+from tfmodel.progress import HISTORY_FILE, MOST_BYTES, MOST_HISTORY_BYTES, Progress, read_bounded, read_history
 from tfmodel.store import layout, manifest, prune, publish
 from tfmodel_trainer import convert, preflight
 from tfmodel_trainer.errors import ExportError
@@ -57,9 +57,13 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
     with tempfile.TemporaryDirectory() as workspace:
         saved_model = convert.saved_model(exported, Path(workspace))
         _log.info("checking %s", saved_model)
-        found = preflight.check_model(saved_model, request.signature)
+        wanted = preflight.Wanted(request.signature, request.allowed_operations, request.smoke_request)
+        found = preflight.check_model(saved_model, wanted)
         for name, told in found.broken.items():
             _log.warning("signature %s does not answer a generated request: %s", name, told)
+        for told in found.warnings:
+            _log.warning("%s", told)
+        _check_compatible(request, store, found)
         preflight.check_metrics(metrics, request.thresholds)
         staging = publish.stage(saved_model, store, request.model, request.run_key)
     _keep_history(Path(request.log_dir), staging)
@@ -73,6 +77,8 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
         signatures=found.signatures,
         params=request.params,
         metrics=metrics,
+        operations=found.operations,
+        warnings=found.warnings,
     )
     version = publish.publish(staging, store, record)
     _log.info("published version %d of %s", version, request.model)
@@ -97,6 +103,20 @@ def _prune_runs(request: ExportRequest, store: Path) -> None:
     shutil.rmtree(layout.run_dir(store, request.model, request.run_key) / "checkpoints", ignore_errors=True)
 
 
+def _progress(file: Path) -> Progress | None:
+    found = Progress.from_json(read_bounded(file, MOST_BYTES) or b"")
+    return found and found.model_copy(update={"metrics": {}})
+
+
+def _check_compatible(request: ExportRequest, store: Path, found: preflight.Inspection) -> None:
+    """A version that was pruned meanwhile, or that someone else made, tells nothing of its clients."""
+    serving = request.serving_version
+    if serving is None or serving not in layout.complete_versions(store, request.model):
+        return
+    before = manifest.read(layout.version_dir(store, request.model, serving)).signatures
+    preflight.check_compatible(before, found.signatures, version=serving)
+
+
 def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:
     record = manifest.read(layout.version_dir(store, request.model, version))
     return ExportReport(
@@ -105,5 +125,7 @@ def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:
         tensorflow_version=record.tensorflow_version,
         signatures=tuple(sorted(record.signatures)),
         metrics={name: preflight.metric_text(value) for name, value in record.metrics.items()},
+        warnings=record.warnings,
+        progress=_progress(Path(request.progress_file)),
         stored_versions=tuple(layout.complete_versions(store, request.model)),
     )

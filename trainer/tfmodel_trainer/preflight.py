@@ -8,7 +8,7 @@ import json
 import math
 import multiprocessing
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,10 +16,14 @@ from typing import Any
 
 from tfmodel.api.quantities import comparison_holds
 from tfmodel.api.reasons import FailureReason
+from tfmodel.contract import Failure
+from tfmodel_runtime.codec import tfserving_json
+from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position
 from tfmodel_runtime.engine.warmup import warm_up
-from tfmodel_runtime.errors import LoadError
+from tfmodel_runtime.errors import LoadError, RuntimeFault
+from tfmodel_trainer import compatibility, scan
 from tfmodel_trainer.errors import ExportError
 
 LIMIT_SECONDS = 600.0
@@ -33,15 +37,32 @@ class Inspection:
     tensorflow_version: str
     broken: dict[str, str]
     error: str = ""
+    refused: Failure | None = None
+    smoke_error: str = ""
+    operations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def check_model(saved_model: Path, signature: str, *, limit_seconds: float = LIMIT_SECONDS) -> Inspection:
-    """Loads the SavedModel and asks each of its signatures once.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a SavedModel."""
+
+    signature: str = "serving_default"
+    allowed_operations: tuple[str, ...] = ()
+    smoke_request: Mapping[str, Any] | None = None
+
+
+def check_model(saved_model: Path, wanted: Wanted, *, limit_seconds: float = LIMIT_SECONDS) -> Inspection:
+    """Looks at the SavedModel's operations, loads it, and asks each of its signatures once.
 
     Raises:
-        ExportError: it does not load, crashes, takes too long, lacks the signature, or does not answer it.
+        ExportError: it has operations that are not allowed, does not load, crashes, takes too long, lacks the signature, or does not
+            answer it, or the smoke request.
     """
-    found = _inspect_apart(saved_model, limit_seconds)
+    found = _inspect_apart(saved_model, wanted, limit_seconds)
+    signature = wanted.signature
+    if found.refused is not None:
+        raise ExportError(FailureReason(found.refused.reason), found.refused.message, found.refused.hint)
     if found.error:
         hint = "export the model again; TensorFlow cannot load what was left"
         raise ExportError(FailureReason.BAD_SAVED_MODEL, found.error, hint)
@@ -58,7 +79,25 @@ def check_model(saved_model: Path, signature: str, *, limit_seconds: float = LIM
         )
         text = f"signature {signature!r} does not answer a request of one row: {found.broken[signature]}"
         raise ExportError(FailureReason.WARMUP_FAILED, text, hint)
+    if found.smoke_error:
+        hint = "correct validation.smokeRequest, or export a model that answers it"
+        raise ExportError(FailureReason.SMOKE_REQUEST_FAILED, f"validation.smokeRequest: {found.smoke_error}", hint)
     return found
+
+
+def check_compatible(before: Mapping[str, Any], after: Mapping[str, Any], *, version: int) -> None:
+    """Holds the signatures against those of the version that serves.
+
+    Raises:
+        ExportError: clients of that version would break.
+    """
+    broken = compatibility.breaks(before, after)
+    if broken:
+        raise ExportError(
+            FailureReason.SIGNATURE_INCOMPATIBLE,
+            f"clients of version {version} would break: {'; '.join(broken)}",
+            "export the model with the same signatures, or set validation.allowBreakingSignature: true",
+        )
 
 
 def check_metrics(metrics: Mapping[str, float], thresholds: Mapping[str, str]) -> None:
@@ -114,11 +153,11 @@ def metric_text(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else str(value)
 
 
-def _inspect_apart(saved_model: Path, limit_seconds: float) -> Inspection:
+def _inspect_apart(saved_model: Path, wanted: Wanted, limit_seconds: float) -> Inspection:
     """Inspects in a process of its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_inspect, args=(str(saved_model), theirs))
+    child = context.Process(target=_inspect, args=(str(saved_model), wanted, theirs))
     child.start()
     theirs.close()
     try:
@@ -141,19 +180,62 @@ def _ending(exit_code: int | None) -> str:
     return f"exit code {exit_code}"
 
 
-def _inspect(path: str, answer: Connection) -> None:
+def _inspect(path: str, wanted: Wanted, answer: Connection) -> None:
     try:
+        found = scan.sorted_out(scan.read(Path(path)), capi.known_operations())
+        scan.refuse(found, wanted.allowed_operations)
         model = SavedModel.load(Path(path))
+    except ExportError as error:
+        answer.send(Inspection({}, "", {}, refused=error.failure))
+        return
     except LoadError as error:
         answer.send(Inspection({}, "", {}, error=error.message))
         return
     told = {name: _described(signature) for name, signature in model.signatures.items()}
-    answer.send(Inspection(told, model.tensorflow_version, warm_up(model).broken))
+    answer.send(
+        Inspection(
+            told,
+            model.tensorflow_version,
+            warm_up(model).broken,
+            smoke_error=_smoke_error(model, wanted.smoke_request),
+            operations=(*found.code, *found.files),
+            warnings=tuple(_warnings(model)),
+        )
+    )
+
+
+def _smoke_error(model: SavedModel, body: Mapping[str, Any] | None) -> str:
+    """Why the model does not answer the request; empty if it does, or there is none."""
+    if body is None:
+        return ""
+    try:
+        request = tfserving_json.read(json.dumps(body).encode())
+        signature = model.signatures.get(request.signature_name)
+        if signature is None:
+            return f"there is no signature {request.signature_name!r}"
+        outputs = model.run(signature, tfserving_json.feeds(request, signature))
+        tfserving_json.answer(request, outputs)
+    except RuntimeFault as fault:
+        return str(fault)
+    return ""
+
+
+def _warnings(model: SavedModel) -> Iterator[str]:
+    for name, signature in model.signatures.items():
+        alias = fed_by_position(signature)
+        if alias is not None:
+            yield (
+                f"signature {name} takes its features by position: clients that send {alias} in another order than the "
+                "training's get wrong answers silently; give each feature an input of its own"
+            )
 
 
 def _described(signature: Signature) -> dict[str, Any]:
     return {
-        "inputs": {alias: _spec(spec) for alias, spec in signature.inputs.items()},
+        "inputs": {
+            alias: {**_spec(spec), **({"hasDefault": True} if alias in signature.defaults else {})}
+            for alias, spec in signature.inputs.items()
+        },
         "outputs": {alias: _spec(spec) for alias, spec in signature.outputs.items()},
     }
 

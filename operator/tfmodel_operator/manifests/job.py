@@ -35,6 +35,17 @@ PARAMS_ANNOTATION = "tfmodel.dev/params"
 SUSPEND_MANAGER = "tfmodel-operator-suspend"
 _WORKSPACE_LIMIT = "20Gi"
 _IMPORT_BACKOFF_LIMIT = 2
+_FORWARDING_SIGTERM = (
+    "sh",
+    "-c",
+    (
+        'trap \'kill "$child"\' TERM; "$@" & child=$!; wait "$child"; code=$?; '
+        'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done; exit "$code"'
+    ),
+    "sh",
+)
+"""A container's first process ignores SIGTERM unless it handles it, and an evicted or suspended training would go on for the whole
+grace period and be lost: the script runs as a child of a shell, and ends at once, or as it handles the signal."""
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 
 
@@ -119,7 +130,7 @@ def _pod(model: TFModel, release: Release, *, name: str, run_key: str, claim: st
 def _train(model: TFModel, training: Training, release: Release, job_name: str, run_key: str) -> Json:
     command = [*training.command] if training.command else None
     if training.script is not None:
-        command = ["python3", f"{contract.SCRIPT_DIR}/{training.script.config_map_ref.key}"]
+        command = [*_FORWARDING_SIGTERM, "python3", f"{contract.SCRIPT_DIR}/{training.script.config_map_ref.key}"]
     return {
         "name": TRAIN_CONTAINER,
         "image": training.image or release.trainer_image,
@@ -205,11 +216,15 @@ def export_request(model: TFModel, run_key: str) -> contract.ExportRequest:
         export_dir=exported,
         metrics_file=contract.METRICS_FILE,
         log_dir=f"{contract.STORE_DIR}/{model.name}/{RUNS}/{run_key}/logs",
+        progress_file=contract.PROGRESS_FILE,
         store=contract.STORE_DIR,
         keep_versions=spec.storage.keep_versions,
         protected_versions=protected_versions(model),
         signature=spec.validation.signature,
         thresholds=spec.validation.thresholds or {},
+        allowed_operations=tuple(spec.validation.allowed_operations or ()),
+        smoke_request=spec.validation.smoke_request,
+        serving_version=None if spec.validation.allow_breaking_signature else model.status.active_version,
         params=(spec.training.params if spec.training else None) or {},
     )
 

@@ -21,6 +21,10 @@ _OF_THE_MODEL = {
     FailureReason.AMBIGUOUS_EXPORT,
     FailureReason.CONVERSION_FAILED,
     FailureReason.BAD_SAVED_MODEL,
+    FailureReason.UNSAFE_OPERATION,
+    FailureReason.UNKNOWN_OPERATION,
+    FailureReason.SIGNATURE_INCOMPATIBLE,
+    FailureReason.SMOKE_REQUEST_FAILED,
     FailureReason.SIGNATURE_MISSING,
     FailureReason.THRESHOLD_NOT_MET,
     FailureReason.METRIC_MISSING,
@@ -180,14 +184,20 @@ def conditions(facts: Facts) -> list[Condition]:
             ConditionReason.RUN_SUCCEEDED,
             f"run {facts.run.status.run_id} became version {facts.run.status.version}",
         ),
-        "ModelValid": first_objection(MODEL_VALID, facts)
-        or Verdict("True", ConditionReason.VALIDATED, f"version {newest} passed every check"),
+        "ModelValid": first_objection(MODEL_VALID, facts) or _validated(facts, newest),
         "Available": first_objection(AVAILABLE, facts)
         or Verdict("True", ConditionReason.SERVING, f"{facts.serving.ready} runtime pods answer"),
         "Ready": ready(facts),
         **abnormal(facts),
     }
     return [condition(model, kind, verdict, now) for kind, verdict in verdicts.items()]
+
+
+def _validated(facts: Facts, newest: int | None) -> Verdict:
+    """The newest version passed; what is wrong with it all the same stands in the message."""
+    found = next((one for one in facts.versions.known if one.version == newest), None)
+    warnings = "".join(f"; warning: {told}" for told in (found and found.warnings) or ())
+    return Verdict("True", ConditionReason.VALIDATED, f"version {newest} passed every check{warnings}")
 
 
 def ready(facts: Facts) -> Verdict:

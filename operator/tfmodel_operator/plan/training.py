@@ -129,7 +129,7 @@ def _observed(model: TFModel, seen: Observation, job: Manifest, key: str, now: d
     state = _state(job, seen, report)
     counts: Mapping[str, int] = at(job, "status") or {}
     ended = condition_of(job, "Complete") or condition_of(job, "Failed")
-    progress = training_progress.said(model, seen, key, state, now)
+    progress = training_progress.said(model, seen, key, report, now)
     status = TrainingStatus(
         run_id=model.spec.run_id,
         run_key=key,

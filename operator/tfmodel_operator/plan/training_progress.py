@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tfmodel.api.v1alpha1 import TFModel
+from tfmodel.contract import ExportReport
 from tfmodel.progress import Progress
 from tfmodel_operator.manifests.metadata import PROGRESS_CONTAINER, TRAIN_CONTAINER
 from tfmodel_operator.read import at, container_states, label_of, name_of
@@ -24,12 +25,13 @@ def _trains(pod: Manifest) -> bool:
     return {TRAIN_CONTAINER, PROGRESS_CONTAINER} <= running
 
 
-def said(model: TFModel, seen: Observation, key: str, state: str, now: datetime) -> dict[str, Any]:
+def said(model: TFModel, seen: Observation, key: str, report: ExportReport | None, now: datetime) -> dict[str, Any]:
     """The fields of `status.training` that tell of progress: what was said last, until it is old enough to be said anew."""
     last = model.status.training
     before = {name: getattr(last, name) for name in _FIELDS} if last is not None and last.run_key == key else {}
-    if state == "Succeeded":
-        return {**before, "progress_percentage": 100, "estimated_remaining_seconds": None}
+    if report is not None:
+        told_last = report.progress.model_dump(include={"epoch", "epochs", "step"}) if report.progress else {}
+        return {**before, **told_last, "progress_percentage": 100, "estimated_remaining_seconds": None}
     told = next((seen.progress[name_of(pod)] for pod in _of_run(seen, key) if name_of(pod) in seen.progress), None)
     if told is None or _is_recent(before.get("progress_time"), now):
         return before

@@ -114,6 +114,7 @@ def _published(report: ExportReport, *, run_key: str) -> VersionStatus:
         tensorflow_version=report.tensorflow_version,
         signatures=list(report.signatures),
         metrics=dict(report.metrics),
+        warnings=list(report.warnings) or None,
     )
 
 

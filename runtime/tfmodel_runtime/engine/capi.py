@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tfmodel.wire import messages
+
 TSTRING_BYTES = 24
 
 
@@ -32,6 +34,7 @@ _INT = ctypes.c_int
 _TEXT = ctypes.c_char_p
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_Version": (_TEXT, ()),
+    "TF_GetAllOpList": (ctypes.POINTER(Buffer), ()),
     "TF_NewStatus": (_POINTER, ()),
     "TF_DeleteStatus": (None, (_POINTER,)),
     "TF_GetCode": (_INT, (_POINTER,)),
@@ -120,6 +123,16 @@ def library() -> Any:
 def version() -> str:
     """TensorFlow's version."""
     return str(library().TF_Version().decode())
+
+
+def known_operations() -> frozenset[str]:
+    """The kinds of operations that this TensorFlow has."""
+    found = library().TF_GetAllOpList()
+    try:
+        text = ctypes.string_at(found.contents.data, found.contents.length)
+    finally:
+        library().TF_DeleteBuffer(found)
+    return frozenset(op.name for op in messages.OpList.FromString(text).op)
 
 
 class Status:

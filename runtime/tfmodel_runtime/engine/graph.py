@@ -1,4 +1,4 @@
-"""What a graph tells of how long it may run."""
+"""What a graph tells of itself without being run."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,11 @@ def is_unbounded(meta_graph: Any) -> bool:
 
     All other ops take a time that goes with the size of their inputs.
     """
-    return any(op in _UNBOUNDED or op.startswith(_BLOCKING) for op in _ops(meta_graph.graph_def))
+    return any(op in _UNBOUNDED or op.startswith(_BLOCKING) for op in operations(meta_graph.graph_def))
 
 
-def _ops(graph: Any) -> Iterator[str]:
+def operations(graph: Any) -> Iterator[str]:
+    """The kind of each operation of a GraphDef, those in its functions included."""
     yield from (node.op for node in graph.node)
     for function in graph.library.function:
         yield from (node.op for node in function.node_def)

@@ -46,6 +46,21 @@ class Ask:
     fetches: Sequence[str] | None = None
 
 
+_MOST_FEATURES = 1024
+
+
+def fed_by_position(signature: Signature) -> str | None:
+    """The one input of a signature that takes a row of unnamed numbers, [?, n] with n of at least 2; None if there is none such.
+
+    A client that sends the numbers in another order gets wrong answers, and nobody notices.
+    """
+    if len(signature.inputs) != 1:
+        return None
+    spec = next(iter(signature.inputs.values()))
+    is_row = spec.shape is not None and len(spec.shape) == 2 and 2 <= spec.shape[1] <= _MOST_FEATURES
+    return spec.alias if is_row and spec.data_type in (DataType.FLOAT, DataType.DOUBLE) else None
+
+
 def signatures_of(meta_graph: Any) -> dict[str, Signature]:
     """The signatures of a MetaGraphDef that can be called."""
     return {

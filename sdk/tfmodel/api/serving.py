@@ -13,6 +13,7 @@ from tfmodel.api.schema import (
     ApiValue,
     Comparison,
     Name,
+    OpenObject,
     Port,
     Rule,
     Size,
@@ -40,6 +41,19 @@ class Validation(ApiValue):
     ) = None
     """Comparisons against the metrics that the training reported in $TFMODEL_METRICS_FILE, such as accuracy: ">=0.9". A
     metric that was not reported does not pass."""
+    smoke_request: OpenObject | None = None
+    """Body of a REST predict request that the model must answer, such as instances: [[1.0, 2.0]]."""
+    allow_breaking_signature: bool = False
+    """true lets a version pass whose signatures would break clients of the version that serves."""
+    allowed_operations: (
+        Annotated[
+            list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_>.]*$", max_length=128)]],
+            Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+            once(),
+        ]
+        | None
+    ) = None
+    """Operations that run Python code or touch files (PyFunc, ReadFile, ...), and that the model may have all the same."""
 
 
 class VolumeClaim(ApiValue):

@@ -112,6 +112,8 @@ class VersionStatus(ApiValue):
     """Names of its signatures."""
     metrics: dict[str, str] | None = None
     """What the training reported, as text."""
+    warnings: Annotated[list[str], Field(json_schema_extra=ATOMIC)] | None = None
+    """What is wrong with it, if not wrong enough to refuse it."""
     last_failure: LastFailure | None = None
     """Why the runtime could not load it."""
 

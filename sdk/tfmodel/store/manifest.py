@@ -54,6 +54,10 @@ class Manifest(BaseModel):
     """Hyperparameters of the run."""
     metrics: dict[str, float] = {}
     """What the training reported."""
+    operations: tuple[str, ...] = ()
+    """Kinds of operations in it that run code or touch files, which were allowed."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong with it, if not wrong enough to refuse it."""
     files: dict[str, FileRecord] = {}
     """Every file by its path inside the version, the record itself left out."""
 

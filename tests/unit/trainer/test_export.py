@@ -150,7 +150,7 @@ def test_a_full_disk_may_be_tried_again(exported: Path, tmp_path: Path, monkeypa
 
 def test_a_model_that_ends_the_process_is_named_by_its_signal(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "_inspect", crashing.kill_oneself)
-    found = preflight._inspect_apart(exported, 30)
+    found = preflight._inspect_apart(exported, preflight.Wanted(), 30)
     assert "signal 9 (SIGKILL)" in found.error
 
 
@@ -169,3 +169,42 @@ def test_the_command_writes_its_report(exported: Path, tmp_path: Path, monkeypat
     assert report is not None
     assert report.version == 1
     assert json.loads((tmp_path / "report").read_text())["storedVersions"] == [1]
+
+
+def test_a_version_that_breaks_the_serving_one_s_clients_is_refused(
+    saved_models: Path, exported: Path, tmp_path: Path
+) -> None:
+    assert run(a_request(tmp_path))[0].version == 1
+    shutil.rmtree(exported)
+    shutil.copytree(saved_models / "flowers" / "1", exported)
+    second = {"run_key": "2-a"}
+    reason, message = refused(a_request(tmp_path, serving_version=1, **second))
+    assert reason == "SignatureIncompatible"
+    assert "clients of version 1 would break: signature scalar is gone; signature serving_default: input" in message
+    assert run(a_request(tmp_path, serving_version=7, **second))[0].version == 2
+
+
+def test_history_and_progress_go_with_the_version_and_checkpoints_go_away(exported: Path, tmp_path: Path) -> None:
+    runs = layout.model_dir(tmp_path / "store", "m") / layout.RUNS
+    for key in ("1-a", "0-old"):
+        (runs / key / "checkpoints").mkdir(parents=True)
+        (runs / key / "logs").mkdir()
+    (runs / "1-a" / "logs" / "history.jsonl").write_text('{"epoch": 1, "metrics": {"loss": 0.5}}\n')
+    (tmp_path / "progress.json").write_text('{"epoch": 1, "epochs": 1, "step": 3, "metrics": {"loss": 0.5}}')
+    request = a_request(tmp_path, log_dir=str(runs / "1-a" / "logs"), progress_file=str(tmp_path / "progress.json"))
+    report, _ = run(request)
+    assert report.progress is not None
+    assert (report.progress.epoch, report.progress.step) == (1, 3)
+    history = layout.version_dir(tmp_path / "store", "m", 1) / layout.HISTORY
+    assert json.loads(history.read_text()) == [{"epoch": 1, "metrics": {"loss": 0.5}}]
+    assert sorted(path.name for path in runs.iterdir()) == ["1-a"]
+    assert sorted(path.name for path in (runs / "1-a").iterdir()) == ["logs"]
+
+
+def test_a_worker_that_is_not_the_chief_exports_nothing(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFMODEL_EXPORT_REQUEST", a_request(tmp_path))
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "1")
+    assert main(["export", f"--report-file={tmp_path / 'report'}"]) == 0
+    assert not (tmp_path / "store").exists()

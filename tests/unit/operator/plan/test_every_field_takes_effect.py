@@ -9,6 +9,7 @@ import pytest
 
 from testkit.world import NOW, RELEASE, a_finished_run, a_tfmodel
 from tfmodel.api.crd import custom_resource_definition
+from tfmodel.api.status import TFModelStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.plan import plan
 from tfmodel_operator.plan.naming import run_key
@@ -68,6 +69,7 @@ def handled(name: str, key: str) -> dict[str, Any]:
 
 
 PLAIN = training()
+SERVED = {**PLAIN, "status": TFModelStatus(active_version=1)}
 TLS = {"secretName": "iris-tls"}
 PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "paused": (PLAIN, {**PLAIN, "paused": True}),
@@ -76,6 +78,9 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "training.workers": (PLAIN, training(workers=2)),
     "training.schedule": (PLAIN, training(schedule="0 3 * * *")),
     "validation.signature": (PLAIN, {**PLAIN, "validation": {"signature": "other"}}),
+    "validation.smokeRequest": (PLAIN, {**PLAIN, "validation": {"smokeRequest": {"instances": [[1.0]]}}}),
+    "validation.allowedOperations[]": (PLAIN, {**PLAIN, "validation": {"allowedOperations": ["ReadFile"]}}),
+    "validation.allowBreakingSignature": (SERVED, {**SERVED, "validation": {"allowBreakingSignature": True}}),
     "validation.thresholds.*": (PLAIN, {**PLAIN, "validation": {"thresholds": {"accuracy": ">0.5"}}}),
     "storage.persistentVolumeClaim.size": (PLAIN, storage(persistentVolumeClaim={"size": "2Gi"})),
     "storage.persistentVolumeClaim.storageClassName": (PLAIN, storage(persistentVolumeClaim={"storageClassName": "x"})),
