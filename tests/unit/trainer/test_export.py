@@ -10,6 +10,7 @@ import pytest
 from testkit import crashing
 from tfmodel.contract import PERMANENT_FAILURE, RETRIABLE_FAILURE, ExportReport, ExportRequest
 from tfmodel.store import layout, manifest, publish
+from tfmodel.wire import messages
 from tfmodel_trainer import preflight
 from tfmodel_trainer.main import main, run
 
@@ -208,3 +209,24 @@ def test_a_worker_that_is_not_the_chief_exports_nothing(
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "1")
     assert main(["export", f"--report-file={tmp_path / 'report'}"]) == 0
     assert not (tmp_path / "store").exists()
+
+
+def test_a_model_under_a_tag_of_its_own_is_served(saved_models: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved_models / "of_examples" / "1", tmp_path / "export")
+    report, _ = run(a_request(tmp_path))
+    assert report.version == 1, report
+    folder = layout.version_dir(tmp_path / "store", "m", 1)
+    saved = messages.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    assert [list(graph.meta_info_def.tags) for graph in saved.meta_graphs] == [["serve"]]
+    assert not [path for path in folder.rglob("*") if path.is_symlink()]
+
+
+def test_of_several_graphs_one_must_be_tagged(saved_models: Path, exported: Path, tmp_path: Path) -> None:
+    saved = messages.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    saved.meta_graphs.add().CopyFrom(saved.meta_graphs[0])
+    for graph, tag in zip(saved.meta_graphs, ("train", "mine"), strict=True):
+        del graph.meta_info_def.tags[:]
+        graph.meta_info_def.tags.append(tag)
+    (exported / "saved_model.pb").write_bytes(saved.SerializeToString())
+    reason, message = refused(a_request(tmp_path))
+    assert (reason, "tagged train, mine" in message) == ("AmbiguousExport", True)

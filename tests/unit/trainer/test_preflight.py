@@ -14,8 +14,7 @@ GOOD = (
     "half_plus_two",
     "flowers",
     "types",
-    "graph_with_table",
-    "of_examples",
+    "graph",
     "with_defaults",
     "digits",
     "every_type",
@@ -81,6 +80,11 @@ def test_a_custom_operation_is_named(copy: Path) -> None:
     (copy / "saved_model.pb").write_bytes(saved.SerializeToString())
     assert refusal(copy)[0] == "UnknownOperation"
     assert "OurOwnKernel" in refusal(copy)[1]
+
+
+def test_a_graph_under_another_tag_is_not_found(saved_models: Path) -> None:
+    reason, told = refusal(folder_of(saved_models, "of_examples"))
+    assert (reason, "matching supplied tags: { serve }" in told) == ("BadSavedModel", True)
 
 
 def test_what_is_no_saved_model_is_refused(copy: Path) -> None:
