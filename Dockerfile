@@ -37,6 +37,15 @@ RUN /opt/tools/bin/pip --python /opt/tfmodel/bin/python install --require-hashes
     && rm -rf tensorflow/include clang \
     && strip --strip-unneeded tensorflow/libtensorflow_cc.so.2 tensorflow/libtensorflow_framework.so.2
 
+# What only trainings and conversions need, as a layer of its own: the files that the trainer's pins add to the runtime's.
+FROM tensorflow-packages AS trainer-packages
+COPY requirements/trainer.txt /requirements/
+RUN touch /before && sleep 1 \
+    && /opt/tools/bin/pip --python /opt/tfmodel/bin/python install --require-hashes -r /requirements/trainer.txt \
+    && mkdir /trainer \
+    && cd /opt/tfmodel \
+    && find . -newer /before -not -type d -print0 | tar --null --no-recursion -T - -cf - | tar -xf - -C /trainer
+
 FROM tools AS project
 COPY requirements/build.txt /requirements/
 RUN /opt/tools/bin/pip install --require-hashes -r /requirements/build.txt
@@ -76,6 +85,7 @@ LABEL org.opencontainers.image.title="tfmodel-runtime" \
       org.opencontainers.image.version="${VERSION}"
 
 FROM runtime AS trainer
+COPY --from=trainer-packages /trainer /opt/tfmodel
 ENTRYPOINT ["tfmodel-trainer"]
 LABEL org.opencontainers.image.title="tfmodel-trainer" \
       org.opencontainers.image.description="Trains with TensorFlow, checks what came out and publishes it as a version"

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType, name
 from tfmodel_cli.errors import CommandError
-from tfmodel_runtime.engine.signature import Signature, TensorSpec, signatures_of
+from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position, signatures_of
 
 _EXAMPLES: dict[DataType, Any] = {DataType.STRING: "text", DataType.BOOL: True}
 _INTEGERS = "int"
@@ -39,12 +39,15 @@ def _graph(graph: Any) -> list[str]:
         lines += [_line(spec) for spec in signature.inputs.values()]
         lines += ["  outputs", *(_line(spec) for spec in signature.outputs.values())]
         lines.append(f"  example  {json.dumps(example(signature))}")
+        alias = fed_by_position(signature)
+        if alias is not None:
+            lines.append(f"  warning  the features in {alias} are told apart by their order alone")
     return lines
 
 
 def _line(spec: TensorSpec) -> str:
     shape = "unknown" if spec.shape is None else [("?" if size < 0 else size) for size in spec.shape]
-    return f"    {spec.alias:<24} {name(spec.data_type):<8} {shape}"
+    return f"    {spec.alias:<24} {name(spec.data_type):<8} {shape}".replace("'", "")
 
 
 def example(signature: Signature) -> dict[str, Any]:

@@ -60,6 +60,39 @@ def inspect(folder: Annotated[Path, typer.Argument(help="folder of a SavedModel"
 
 
 @app.command()
+def predict(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    folder: Annotated[Path, typer.Argument(help="folder of a SavedModel")],
+    tag_set: Annotated[str, typer.Option("--tag_set", "--tag-set", help="tags of the graph, with commas")] = "serve",
+    signature_def: Annotated[
+        str, typer.Option("--signature_def", "--signature-def", help="signature")
+    ] = "serving_default",
+    inputs: Annotated[str, typer.Option("--inputs", help="INPUT=FILE.npy or INPUT=FILE.npz[NAME]; ...")] = "",
+    input_exprs: Annotated[
+        str, typer.Option("--input_exprs", "--input_expr", "--input-exprs", help="INPUT=[[1.0]]; INPUT=np.ones((2, 3))")
+    ] = "",
+    input_examples: Annotated[
+        str, typer.Option("--input_examples", "--input-examples", help='INPUT=[{"feature": [1.0]}]: tf.Examples')
+    ] = "",
+    outdir: Annotated[Path | None, typer.Option(help="folder to write OUTPUT.npy files to")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="write over files that are there")] = False,
+) -> None:
+    """Ask a SavedModel, as `saved_model_cli run` does."""
+    from tfmodel_cli import model_inputs
+    from tfmodel_cli import predict as asking
+
+    given = {
+        **(model_inputs.from_files(inputs) if inputs else {}),
+        **(model_inputs.from_expressions(input_exprs) if input_exprs else {}),
+        **(model_inputs.from_examples(input_examples) if input_examples else {}),
+    }
+    target = asking.Target(folder, tuple(tag.strip() for tag in tag_set.split(",")), signature_def)
+    outputs = asking.predict(target, given)
+    typer.echo(asking.told(outputs))
+    for file in asking.save(outputs, outdir, overwrite=overwrite) if outdir is not None else []:
+        typer.echo(f"written: {file}")
+
+
+@app.command()
 def plan(manifest: Annotated[Path, typer.Argument(help="TFModel manifest, or a folder of manifests")]) -> None:
     """Show the objects that the operator would make."""
     from tfmodel_cli.plan_command import objects

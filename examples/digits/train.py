@@ -1,6 +1,7 @@
 """Trains a convolutional network on digits in idx-gz files, of whatever size their headers tell, and leaves a .keras file.
 
-A training that was interrupted goes on after the last epoch that ended: BackupAndRestore keeps it in $TFMODEL_CHECKPOINT_DIR.
+A training that was interrupted goes on after the last epoch that ended: BackupAndRestore keeps it in $TFMODEL_CHECKPOINT_DIR, and the
+one before it too, since the interruption may come while a file is written.
 
 The files are those of MNIST's format: train-images-idx3-ubyte.gz and its three siblings in $TFMODEL_INPUT_DIGITS.
 """
@@ -66,7 +67,7 @@ def main():
     model = network(train_x.shape[1:])
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     callbacks = [
-        keras.callbacks.BackupAndRestore(os.environ["TFMODEL_CHECKPOINT_DIR"]),
+        keras.callbacks.BackupAndRestore(os.environ["TFMODEL_CHECKPOINT_DIR"], double_checkpoint=True),
         ProgressCallback(),
     ]
     model.fit(train_x, train_y, epochs=epochs, batch_size=32, verbose=2, callbacks=callbacks)

@@ -62,7 +62,7 @@ def evict(namespace: Namespace, pod: dict[str, Any]) -> None:
 
 def history(namespace: Namespace, name: str) -> list[dict[str, Any]]:
     """The epochs that went with version 1, read in the runtime pod."""
-    file = f"/store/{name}/1/assets.extra/history.json"
+    file = f"/models/{name}/1/assets.extra/history.json"
     found: list[dict[str, Any]] = json.loads(namespace.kubectl("exec", f"deployment/{name}", "--", "cat", file))
     return found
 

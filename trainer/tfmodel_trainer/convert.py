@@ -1,7 +1,7 @@
 """What the training left in the export folder, as a SavedModel.
 
-A SavedModel is taken as it is: the folder itself, or one folder in it (such as a version folder of TensorFlow Serving's layout, of
-which the highest number counts). One .keras or .h5 file is loaded in Keras' safe mode, which refuses code, and exported.
+A SavedModel is taken as it is: the folder itself, or one folder in it, a few levels down (such as models_root/mnist/1 in TensorFlow
+Serving's layout, where of several numbers the highest counts). One .keras or .h5 file is loaded in Keras' safe mode, which refuses code, and exported.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from tfmodel_trainer.errors import ExportError
 
 _KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 _MOST_LISTED = 8
+_DEEPEST = 4
 
 
 def saved_model(exported: Path, workspace: Path) -> Path:
@@ -48,14 +49,16 @@ def _nothing(exported: Path) -> ExportError:
 
 
 def _saved_models(folder: Path) -> list[Path]:
-    """SavedModels one level down; of numbered ones only the highest."""
+    """SavedModels a few levels down; of numbered ones beside each other only the highest."""
     if not folder.is_dir():
         return []
-    found = sorted(path.parent for path in folder.glob("*/saved_model.pb"))
-    numbered = [path for path in found if path.name.isdecimal()]
-    if numbered and len(numbered) == len(found):
-        return [max(numbered, key=lambda path: int(path.name))]
-    return found
+    patterns = ("/".join(["*"] * depth) + "/saved_model.pb" for depth in range(1, _DEEPEST + 1))
+    found = sorted(path.parent for pattern in patterns for path in folder.glob(pattern))
+    highest: dict[Path, Path] = {}
+    for path in (path for path in found if path.name.isdecimal()):
+        best = highest.get(path.parent)
+        highest[path.parent] = path if best is None or int(path.name) > int(best.name) else best
+    return [path for path in found if not path.name.isdecimal() or path == highest[path.parent]]
 
 
 def _keras_files(folder: Path) -> list[Path]:

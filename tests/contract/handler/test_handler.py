@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from testkit.load import Load, rest
 from testkit.served import Served, serving
 
-SERVICE = Path(__file__).parent / "mnist_service.py"
+SERVICE = Path(__file__).resolve().parents[3] / "examples" / "graph-mnist" / "handler.py"
 BASE = "from tfmodel.serving import HandlerError, TfServingBaseService\n"
 ZEROS = {"images": [[0.0] * 784]}
 DIGITS = (0, 3, 7)
