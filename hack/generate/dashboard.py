@@ -26,6 +26,7 @@ BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
 BATCH_QUEUE = f"tfmodel_runtime_batch_queue_requests{{{CHOSEN}}}"
 HANDLER_LOADS = 'tfmodel_runtime_handler_loads_total{namespace=~"$namespace"}'
 HANDLER_HANGS = 'tfmodel_runtime_handler_hanging_threads{namespace=~"$namespace"}'
+TRAININGS = f"{{{CHOSEN}}}"
 IN_FLIGHT = 'tfmodel_runtime_requests_in_flight{namespace=~"$namespace"}'
 MODEL = "{{namespace}}/{{model}} v{{version}}"
 
@@ -136,6 +137,31 @@ FLEET = (
             (f"sum by (namespace, model) ({BATCH_QUEUE})", "{{namespace}}/{{model}} waiting"),
         ),
         "s",
+    ),
+    Panel(
+        "Trainings",
+        "How much of each training that runs is done.",
+        ((f"tfmodel_training_progress_ratio{TRAININGS}", "{{namespace}}/{{model}} {{run}}"),),
+        "percentunit",
+    ),
+    Panel(
+        "Time that trainings still take",
+        "At the pace so far.",
+        ((f"tfmodel_training_estimated_remaining_seconds{TRAININGS}", "{{namespace}}/{{model}} {{run}}"),),
+        "s",
+    ),
+    Panel(
+        "Epochs and steps",
+        "That ended, of trainings that run.",
+        (
+            (f"tfmodel_training_epochs{TRAININGS}", "{{namespace}}/{{model}} {{run}} epochs"),
+            (f"tfmodel_training_steps{TRAININGS}", "{{namespace}}/{{model}} {{run}} steps"),
+        ),
+    ),
+    Panel(
+        "Loss and metrics of trainings",
+        "As the training told them last.",
+        ((f"tfmodel_training_metric{TRAININGS}", "{{namespace}}/{{model}} {{run}} {{metric}}"),),
     ),
     Panel(
         "Handler",
