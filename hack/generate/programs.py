@@ -1,7 +1,7 @@
 """Writes docs/reference/flags.md and metrics.md from the programs themselves. Run by `make generate`."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -12,6 +12,7 @@ from tfmodel_operator import metrics as operator_metrics
 from tfmodel_operator import settings as operator_settings
 from tfmodel_runtime import flags as runtime_flags
 from tfmodel_runtime.observability import metrics as runtime_metrics
+from tfmodel_trainer.progress_server import GAUGES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 FLAGS = """# Flags
@@ -20,9 +21,12 @@ Made from the programs; `--help` tells the same. The default stands in brackets.
 """
 METRICS = """# Metrics
 
-Made from the programs. Both expose them on `/metrics`: the operator on port 8080, the runtime on its REST port and its
-admin port. A histogram `x` is scraped as `x_bucket`, `x_sum` and `x_count`.
+Made from the programs. All expose them on `/metrics`: the operator on port 8080, the runtime on its REST port and its
+admin port, a training pod's sidecar on port 8503 (`progress`). A histogram `x` is scraped as `x_bucket`, `x_sum` and `x_count`.
 """
+
+
+_HEADER = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
 
 
 class _Seen(Exception):  # noqa: N818 - it carries the parser out, nothing is wrong
@@ -96,16 +100,23 @@ def _metrics() -> str:
     operator, runtime = _Recorder(), _Recorder()
     operator_metrics.Metrics(operator, version="")
     runtime_metrics.Metrics(runtime, version="", tensorflow_version="")
-    return f"{METRICS}\n## Operator\n\n{_metric_table(operator)}\n## Runtime\n\n{_metric_table(runtime)}"
+    training = "".join(_row(name, "gauge", labels, text) for name, (text, labels) in GAUGES.items())
+    return (
+        f"{METRICS}\n## Operator\n\n{_metric_table(operator)}\n## Runtime\n\n{_metric_table(runtime)}"
+        f"\n## Training pods\n\n{_HEADER}{training}"
+    )
 
 
 def _metric_table(registry: _Recorder) -> str:
     rows = (_metric_row(one) for one in registry.metrics)
-    return "| metric | type | labels | meaning |\n|---|---|---|---|\n" + "".join(rows)
+    return _HEADER + "".join(rows)
 
 
 def _metric_row(collector: Collector) -> str:
     described = next(iter(collector.collect()))
-    labels = ", ".join(f"`{name}`" for name in getattr(collector, "_labelnames", ()))
     name = described.name + ("_total" if described.type == "counter" else "")
-    return f"| `{name}` | {described.type} | {labels} | {described.documentation} |\n"
+    return _row(name, described.type, getattr(collector, "_labelnames", ()), described.documentation)
+
+
+def _row(name: str, kind: str, labels: Iterable[str], text: str) -> str:
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {text} |\n"

@@ -26,6 +26,17 @@ from tfmodel.progress import HISTORY_FILE, MOST_BYTES, MOST_HISTORY_BYTES, Progr
 _REQUEST_SECONDS = 5.0
 
 
+_OF_A_RUN = ("model", "run")
+GAUGES = {
+    "tfmodel_training_progress_ratio": ("Part of the training that is done.", _OF_A_RUN),
+    "tfmodel_training_epochs": ("Epochs that ended.", _OF_A_RUN),
+    "tfmodel_training_steps": ("Training steps that ended.", _OF_A_RUN),
+    "tfmodel_training_estimated_remaining_seconds": ("Time that the training still takes.", _OF_A_RUN),
+    "tfmodel_training_metric": ("Loss and metrics that the training told last.", (*_OF_A_RUN, "metric")),
+}
+"""Help and labels of each metric."""
+
+
 class Training:
     """The training's files."""
 
@@ -56,22 +67,22 @@ class TrainingCollector(Collector):
         """The metrics whose numbers are known."""
         found = self._training.progress()
         percentage = found.progress_percentage
-        values = (
-            ("progress_ratio", "Part of the training that is done.", None if percentage is None else percentage / 100),
-            ("epochs", "Epochs that ended.", found.epoch),
-            ("steps", "Training steps that ended.", found.step),
-            ("estimated_remaining_seconds", "Time that the training still takes.", found.estimated_remaining_seconds),
-        )
-        for name, text, value in values:
+        values = {
+            "tfmodel_training_progress_ratio": None if percentage is None else percentage / 100,
+            "tfmodel_training_epochs": found.epoch,
+            "tfmodel_training_steps": found.step,
+            "tfmodel_training_estimated_remaining_seconds": found.estimated_remaining_seconds,
+        }
+        for name, (text, labels) in GAUGES.items():
+            family = GaugeMetricFamily(name, text, labels=labels)
+            value = values.get(name)
             if value is not None:
-                family = GaugeMetricFamily(f"tfmodel_training_{name}", text, labels=("model", "run"))
                 family.add_metric(self._labels, float(value))
+            elif name == "tfmodel_training_metric":
+                for metric, number in found.metrics.items():
+                    family.add_metric([*self._labels, metric], number)
+            if family.samples:
                 yield family
-        told = "Loss and metrics that the training told last."
-        metrics = GaugeMetricFamily("tfmodel_training_metric", told, labels=("model", "run", "metric"))
-        for metric, number in found.metrics.items():
-            metrics.add_metric([*self._labels, metric], number)
-        yield metrics
 
 
 def server(address: tuple[str, int], training: Training, model: str, run: str) -> ThreadingHTTPServer:
