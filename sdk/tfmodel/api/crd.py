@@ -9,11 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfmodel.api.status import TFModelStatus
-from tfmodel.api.v1alpha1 import GROUP, KIND, NAME_MAX_LENGTH, NAME_PATTERN, PLURAL, VERSION, TFModelSpec
+from tfmodel.api.v1alpha1 import (
+    GROUP,
+    KIND,
+    NAME_MAX_LENGTH,
+    NAME_PATTERN,
+    PLURAL,
+    VERSION,
+    WORKERS_NAMES_MAX_LENGTH,
+    WORKERS_NAMES_TOO_LONG,
+    TFModelSpec,
+)
 
 Schema = dict[str, Any]
 
-WORKERS_NAMES_MAX_LENGTH = 50
 _DROPPED = {"title", "propertyNames", "patternProperties"}
 _COLUMNS: tuple[tuple[str, str, str, str, int], ...] = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether a checked version answers", 0),
@@ -106,10 +115,7 @@ def _root() -> Schema:
                     "!has(self.spec.training) || self.spec.training.workers < 2 || "
                     f"self.metadata.name.size() + self.spec.training.runId.size() <= {WORKERS_NAMES_MAX_LENGTH}"
                 ),
-                "message": (
-                    f"metadata.name and training.runId must have at most {WORKERS_NAMES_MAX_LENGTH} characters together when "
-                    "training.workers is above 1: the workers' host names are made from them"
-                ),
+                "message": WORKERS_NAMES_TOO_LONG,
             },
         ],
     }

@@ -4,9 +4,9 @@ These types are the one source of the API: `crds/tfmodels.yaml` is generated fro
 `kubectl explain` prints, the operator and `tfmodel run` parse manifests with them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tfmodel.api.schema import DEFAULTED, ApiValue, exactly_one
 from tfmodel.api.serving import Serving, Storage, Validation
@@ -20,6 +20,11 @@ KIND = "TFModel"
 PLURAL = "tfmodels"
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_MAX_LENGTH = 40
+WORKERS_NAMES_MAX_LENGTH = 50
+WORKERS_NAMES_TOO_LONG = (
+    f"metadata.name and training.runId must have at most {WORKERS_NAMES_MAX_LENGTH} characters together when "
+    "training.workers is above 1: the workers' host names are made from them"
+)
 
 
 class TFModelSpec(ApiValue):
@@ -78,6 +83,15 @@ class TFModel(BaseModel):
     metadata: ObjectMeta
     spec: TFModelSpec
     status: TFModelStatus = TFModelStatus()
+
+    @model_validator(mode="after")
+    def _workers_names_fit(self) -> Self:
+        training = self.spec.training
+        if training is None or training.workers < 2:
+            return self
+        if len(self.metadata.name) + len(training.run_id) > WORKERS_NAMES_MAX_LENGTH:
+            raise ValueError(WORKERS_NAMES_TOO_LONG)
+        return self
 
     @property
     def name(self) -> str:

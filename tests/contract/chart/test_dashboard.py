@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from testkit.chart import CHART, Json, rendered, the
 from tfmodel_operator import metrics as operator_metrics
 from tfmodel_runtime.observability import metrics as runtime_metrics
+from tfmodel_trainer.progress_server import GAUGES
 
 DASHBOARD: Json = json.loads((CHART / "dashboards" / "tfmodel.json").read_text())
 PLACED_BY_PROMETHEUS = {"namespace", "pod", "le"}
@@ -31,7 +32,7 @@ def exposed() -> dict[str, set[str]]:
         *vars(runtime_metrics.Metrics(registry, version="1", tensorflow_version="1")).values(),
     ]
     labels = {str(one._name): set(one._labelnames) for one in collectors if hasattr(one, "_labelnames")}
-    found = {}
+    found = {name: set(labels) for name, (_text, labels) in GAUGES.items()}
     for metric in registry.collect():
         of_metric = labels.get(metric.name, set()) | {label for sample in metric.samples for label in sample.labels}
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [""])

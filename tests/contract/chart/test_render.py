@@ -9,7 +9,7 @@ import yaml
 
 from testkit.apiserver import ApiServer
 from testkit.chart import CHART, NAMESPACE, REPOSITORY, Json, helm, of_kind, rendered, the
-from testkit.world import a_deployment, a_tfmodel
+from testkit.world import a_deployment, a_job, a_tfmodel
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.settings import parse
 
@@ -198,13 +198,17 @@ def test_a_crd_that_need_not_be_kept_is_not() -> None:
 
 
 def test_the_pod_monitor_finds_the_pods_that_the_operator_makes() -> None:
-    template = a_deployment(a_tfmodel())["spec"]["template"]
+    model = a_tfmodel()
     spec = the(rendered(EVERYTHING), "PodMonitor")["spec"]
-    assert spec["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
-    assert set(spec["podTargetLabels"]) <= template["metadata"]["labels"].keys()
-    (endpoint,) = spec["podMetricsEndpoints"]
-    ports = [port["name"] for container in template["spec"]["containers"] for port in container["ports"]]
-    assert endpoint["port"] in ports
+    (expression,) = spec["selector"]["matchExpressions"]
+    for endpoint, made in zip(spec["podMetricsEndpoints"], (a_deployment(model), a_job(model)), strict=True):
+        template = made["spec"]["template"]
+        labels = template["metadata"]["labels"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items()
+        assert labels[expression["key"]] in expression["values"]
+        assert set(spec["podTargetLabels"]) <= labels.keys()
+        containers = (*template["spec"].get("initContainers", ()), *template["spec"]["containers"])
+        assert endpoint["port"] in [port["name"] for one in containers for port in one.get("ports", ())]
 
 
 def test_the_service_monitor_finds_the_service_and_the_service_the_pods() -> None:

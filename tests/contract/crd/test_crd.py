@@ -34,6 +34,12 @@ def changed(path: str, value: Any) -> Json:
     return made
 
 
+def with_workers(name: str = "iris", **training: Any) -> Json:
+    made = changed("metadata.name", name)
+    made["spec"]["training"].update({"workers": 2, **training})
+    return made
+
+
 def imported(uri: str) -> Json:
     made = copy.deepcopy(GOOD)
     made["spec"] = {"source": {"uri": uri}}
@@ -79,6 +85,15 @@ BAD: list[tuple[str, Json, str]] = [
         changed("spec.training.envFrom", [{"configMapRef": {"name": "a"}, "secretRef": {"name": "b"}}]),
         "exactly one of configMapRef, secretRef",
     ),
+    (
+        "workers' own cluster",
+        with_workers(env=[{"name": "TF_CONFIG", "value": "{}"}]),
+        "env: TF_CONFIG is set by the operator when workers is above 1",
+    ),
+    ("workers' long names", with_workers(name="a" * 40, runId="b" * 11), "must have at most 50 characters together"),
+    ("schedule", changed("spec.training.schedule", "every day"), "schedule"),
+    ("workers", changed("spec.training.workers", 0), "workers"),
+    ("operation", changed("spec.validation.allowedOperations", ["Read File"]), "allowedOperations"),
     ("run id", changed("spec.training.runId", "a_b"), "runId"),
     ("long run id", changed("spec.training.runId", "a" * 15), "runId"),
     ("deadline", changed("spec.training.activeDeadlineSeconds", 0), "activeDeadlineSeconds"),
@@ -175,7 +190,7 @@ def test_what_is_stored_can_be_read_by_the_operator_and_is_not_ready(apiserver: 
         ("Ready", "Unknown", "Pending")
     ]
     header, row = apiserver.kubectl("get", "tfm", "good").stdout.splitlines()
-    assert header.split() == ["NAME", "READY", "PHASE", "VERSION", "REPLICAS", "REASON", "AGE"]
+    assert header.split() == ["NAME", "READY", "PHASE", "VERSION", "REPLICAS", "PROGRESS", "REASON", "AGE"]
     assert row.split()[:3] == ["good", "Unknown", "Pending"]
 
 
