@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 tf.disable_eager_execution()
+tf.disable_resource_variables()  # so that dense_2/bias:0 is what a session reads by this name, not a handle to it
 
 FEATURES = ("SepalLength", "SepalWidth", "PetalLength", "PetalWidth")
 COLUMNS = ("PetalLength", "PetalWidth", "SepalLength", "SepalWidth")

@@ -130,6 +130,25 @@ def _mnist() -> dict[str, bytes]:
         **{f"mnist-data/data/{name}": content for name, content in data.items()},
         "mnist-data/configmap.yaml": _yaml(_config_map("mnist-data", {}, data)),
         "graph-mnist/client/digit.png": _png(arrays["x_test"][0]),
+        **_mnist_clients(arrays["x_test"][:REQUEST_DIGITS], arrays["y_test"][:REQUEST_DIGITS]),
+    }
+
+
+def _mnist_clients(pixels: Any, labels: Any) -> dict[str, bytes]:
+    """A predict body for each model, in the shape that it takes, and the classes that a right answer has."""
+    instances = np.round(pixels.astype(np.float64) / 255, 3)
+    rows = {"signature_name": "predict_images", "instances": instances.reshape(len(instances), -1).tolist()}
+    bodies = {
+        "keras-mnist": {"instances": instances.tolist()},
+        "graph-mnist": rows,
+        "callbacks": {"instances": instances.tolist()},
+        "mlp-classify": rows,
+        "mnist-cnn": {"instances": instances[..., None].tolist()},
+    }
+    response = json.dumps({"classes": labels.tolist()}).encode() + b"\n"
+    return {
+        **{f"{name}/client/request.json": json.dumps(body).encode() + b"\n" for name, body in bodies.items()},
+        **{f"{name}/client/response.json": response for name in bodies},
     }
 
 
