@@ -3,10 +3,14 @@
 import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from testkit.kubectl import Namespace
 
-DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+DIGITS = EXAMPLES / "digits"
+OF_THE_DOCUMENTS = ("graph-mnist", "iris-estimator", "callbacks", "mlp-classify", "mnist-cnn")
+MOST_MISREAD = 1
 
 
 def test_digits_are_trained_from_a_volume_and_recognised(namespace: Namespace) -> None:
@@ -20,3 +24,30 @@ def test_digits_are_trained_from_a_volume_and_recognised(namespace: Namespace) -
             found = json.load(answer)
     classes = [max(range(10), key=row.__getitem__) for row in found["predictions"]]
     assert classes == wanted["classes"]
+
+
+def test_an_example_of_each_document_is_trained_and_answers(namespace: Namespace) -> None:
+    for data in (EXAMPLES / "mnist-data" / "configmap.yaml", EXAMPLES / "iris" / "configmap.yaml"):
+        namespace.kubectl("apply", "--server-side", "-f", str(data))
+    for name in OF_THE_DOCUMENTS:
+        namespace.kubectl("apply", "-f", str(EXAMPLES / name))
+    for name in OF_THE_DOCUMENTS:
+        namespace.wait_ready(name, 400)
+    for name in OF_THE_DOCUMENTS:
+        wanted = json.loads((EXAMPLES / name / "client" / "response.json").read_text())
+        (labels,) = ([one if isinstance(one, int) else one[0] for one in rows] for rows in wanted.values())
+        with namespace.port_forward(f"service/{name}", 8501) as port:
+            url = f"http://127.0.0.1:{port}/v1/models/{name}:predict"
+            body = (EXAMPLES / name / "client" / "request.json").read_bytes()
+            with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+                found = classes_of(json.load(answer))
+        misread = sum(one != two for one, two in zip(found, labels, strict=True))
+        assert misread <= MOST_MISREAD, (name, found, labels)
+
+
+def classes_of(answer: dict[str, Any]) -> list[int]:
+    """The class of each row: told as such, or the place of the highest probability."""
+    rows = answer.get("predictions") or answer["outputs"]
+    if isinstance(rows[0], dict):
+        return [row["class_ids"][0] for row in rows]
+    return [max(range(len(row)), key=row.__getitem__) for row in rows]
