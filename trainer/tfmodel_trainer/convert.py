@@ -10,22 +10,23 @@ from tfmodel.api.reasons import FailureReason
 from tfmodel_trainer.errors import ExportError
 
 _KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
+_ENDINGS = {"Auto": _KERAS_ENDINGS, "Keras": (".keras",), "HDF5": (".h5", ".hdf5")}
 _MOST_LISTED = 8
 _DEEPEST = 4
 
 
-def saved_model(exported: Path, workspace: Path) -> Path:
-    """The folder of the SavedModel; a converted one is made in `workspace`.
+def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Path:
+    """The folder of the SavedModel; a converted one is made in `workspace`. `wanted` is a format of `spec.source`.
 
     Raises:
         ExportError: there is no model, there are several, or it cannot be converted.
     """
     if exported.is_file():
         return _from_keras(exported, workspace)
-    if (exported / "saved_model.pb").is_file():
+    if (exported / "saved_model.pb").is_file() and wanted in ("Auto", "SavedModel"):
         return exported
-    folders = _saved_models(exported)
-    files = _keras_files(exported)
+    folders = _saved_models(exported) if wanted in ("Auto", "SavedModel") else []
+    files = [path for path in _keras_files(exported) if path.suffix in _ENDINGS.get(wanted, ())]
     if len(folders) + len(files) > 1:
         found = ", ".join(path.name for path in (*folders, *files)[:_MOST_LISTED])
         raise ExportError(
