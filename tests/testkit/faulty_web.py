@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ class FaultyWeb:
     "redirect <address>", "endless" (no length, and no end), or "other" (the whole of another file, under another ETag).
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, context: ssl.SSLContext | None = None) -> None:
         self.body = body
         self.faults: list[str] = []
         self.requests: list[dict[str, str]] = []
@@ -26,7 +27,9 @@ class FaultyWeb:
         self.freed = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.server.server_port}"
+        if context is not None:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         web = self
@@ -92,9 +95,9 @@ class FaultyWeb:
 
 
 @contextmanager
-def faulty_web(body: bytes) -> Iterator[FaultyWeb]:
+def faulty_web(body: bytes, context: ssl.SSLContext | None = None) -> Iterator[FaultyWeb]:
     """The server, while it runs."""
-    web = FaultyWeb(body)
+    web = FaultyWeb(body, context)
     thread = threading.Thread(target=web.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """Files from S3, Google Cloud Storage or Azure: one object, or all below a folder."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -19,15 +20,16 @@ from tfmodel_trainer.fetch.limits import Budget
 
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 8 << 20
+_CODE = re.compile(r"<Code>(\w+)</Code>")
 _REFUSALS = (
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "AccessDenied",
     "InvalidToken",
     "ExpiredToken",
-    "403",
-    "401",
+    "XAdminUserNotFound",
 )
+"""The last one is how versitygw, with status 404, calls an unknown key."""
 _Store = S3Store | GCSStore | AzureStore
 
 
@@ -148,9 +150,10 @@ def _failure(
     told = settings.masked(str(error).split("Debug source", 1)[0].strip(), settings.secrets(environment))
     told = f"{request.uri}: {' '.join(told.split())[:400]}"
     names = settings.NAMES[place.scheme]
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(code in told for code in _REFUSALS):
+    codes = _CODE.findall(str(error))
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(code in _REFUSALS for code in codes):
         return ExportError(FailureReason.STORAGE_AUTH_FAILED, told, f"set {names} in the Secret of source.secretRef")
-    if isinstance(error, NotFoundError | FileNotFoundError) or "NoSuchBucket" in told:
+    if isinstance(error, NotFoundError | FileNotFoundError) or "NoSuchBucket" in codes:
         return ExportError(FailureReason.SOURCE_NOT_FOUND, told, "correct the bucket and the path in source.uri")
     if isinstance(error, ValueError):
         return ExportError(

@@ -9,7 +9,7 @@ NAMES = {
     "gs": "GOOGLE_SERVICE_ACCOUNT_KEY",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
     "https": "HTTP_BEARER_TOKEN, or HTTP_USERNAME and HTTP_PASSWORD",
-    "http": "nothing, but use https",
+    "http": "HTTP_BEARER_TOKEN, or HTTP_USERNAME and HTTP_PASSWORD",
 }
 """The environment variables of each scheme, for hints."""
 

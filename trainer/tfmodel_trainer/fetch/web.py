@@ -43,9 +43,11 @@ def is_forbidden(address: str) -> bool:
 def _checked(connected: socket.socket) -> socket.socket:
     """Looks at the address that the connection really has: a name may mean another one a moment later."""
     address = str(connected.getpeername()[0])
-    if is_forbidden(address):
+    try:
+        _check_forbidden(address)
+    except ExportError:
         connected.close()
-        raise _refused(f"the server's address is {address}, which is link-local or a cloud's metadata service")
+        raise
     return connected
 
 
@@ -123,7 +125,7 @@ def _attempt(
     answer = _answer(client, request.uri, {**headers, **_range_of(part)}, budget)
     try:
         _begin(answer, request, part, budget)
-        while chunk := answer.read(_CHUNK_BYTES, decode_content=False):
+        while chunk := answer.read1(_CHUNK_BYTES, decode_content=False):
             budget.take(len(chunk))
             part.file.write(chunk)
             part.size += len(chunk)
@@ -142,6 +144,7 @@ def _answer(client: urllib3.PoolManager, uri: str, headers: dict[str, str], budg
     """The answer after redirects. Credentials stay with the host that they are meant for."""
     for _ in range(_MOST_REDIRECTS + 1):
         budget.seconds_left()
+        _check_address(uri)
         answer = client.request("GET", uri, headers=headers, redirect=False, preload_content=False)
         location = answer.headers.get("Location")
         if answer.status not in _REDIRECTS or not location:
@@ -152,6 +155,22 @@ def _answer(client: urllib3.PoolManager, uri: str, headers: dict[str, str], budg
         if urlsplit(before)[:2] != urlsplit(uri)[:2]:
             headers = {name: value for name, value in headers.items() if name != "Authorization"}
     raise _refused(f"the server sent the request on more than {_MOST_REDIRECTS} times")
+
+
+def _check_address(uri: str) -> None:
+    """Raises if the host is known to be where no model is; the connection itself is looked at again."""
+    parts = urlsplit(uri)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except OSError:
+        return  # the connection will tell it
+    for entry in found:
+        _check_forbidden(str(entry[4][0]))
+
+
+def _check_forbidden(address: str) -> None:
+    if is_forbidden(address):
+        raise _refused(f"the server's address is {address}, which is link-local or a cloud's metadata service")
 
 
 def _check_redirect(before: str, after: str) -> None:
