@@ -147,6 +147,7 @@ def test_what_is_of_another_format_does_not_count(saved_models: Path, tmp_path: 
     folder = Path(shutil.copytree(saved_models / "half_plus_two" / "1", tmp_path / "a"))
     shutil.copyfile(saved_models / "keras" / "model.keras", folder / "model.keras")
     assert refused(folder, tmp_path, source_format="HDF5")[0] == "NothingExported"
+    assert refused(folder / "model.keras", tmp_path, source_format="HDF5")[0] == "NothingExported"
     assert exported(folder, tmp_path, source_format="Keras")[0].version == 1
     assert "serving_default" in exported(folder, tmp_path, source_format="Keras")[0].signatures
 
