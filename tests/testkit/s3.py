@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from testkit.apiserver import free_port
@@ -58,3 +61,53 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path, *, is_secure: bo
         else:
             return
     raise AssertionError(log.read_text())
+
+
+@contextmanager
+def breaking_proxy(target: str, *, after: int) -> Iterator[tuple[str, list[int]]]:
+    """A proxy before a server that breaks its connection, once, when so many bytes have been answered; and how often it did."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    state = _Broken(after, [])
+    thread = threading.Thread(target=_accept, args=(listener, target, state), daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}", state.times
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+@dataclass
+class _Broken:
+    after: int
+    times: list[int]
+    told: int = 0
+
+
+def _accept(listener: socket.socket, target: str, state: _Broken) -> None:
+    host, _, port = target.partition(":")
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        server = socket.create_connection((host, int(port)))
+        for pair in ((client, server, None), (server, client, state)):
+            threading.Thread(target=_pump, args=pair, daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket, state: _Broken | None) -> None:
+    with source, sink:
+        try:
+            while chunk := source.recv(65536):
+                if state is not None:
+                    state.told += len(chunk)
+                    if state.told > state.after and not state.times:
+                        state.times.append(1)
+                        sink.shutdown(socket.SHUT_RDWR)
+                        return
+                sink.sendall(chunk)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from testkit.certificates import Authority
-from testkit.s3 import KEY, SECRET, s3_server
+from testkit.s3 import KEY, SECRET, breaking_proxy, s3_server
 from tfmodel.contract import FETCH_REQUEST_ENV, PERMANENT_FAILURE, RETRIABLE_FAILURE, FetchRequest
 from tfmodel_trainer.main import main
 
@@ -123,3 +123,10 @@ def test_a_company_s_own_store_is_trusted_if_its_authority_is_named(fetch: Any, 
         keys = {**GOOD, "AWS_ENDPOINT_URL": f"https://{found}"}
         assert fetch("s3://models/m.h5", keys, ca_file=str(tmp_path / "ca.crt")) == (0, {})
         assert fetch("s3://models/m.h5", keys, attempts=1)[1]["reason"] == "DownloadFailed"
+
+
+def test_a_part_that_breaks_off_is_asked_for_again(fetch: Any, address: str, tmp_path: Path) -> None:
+    with breaking_proxy(address, after=12 << 20) as (proxy, broken):
+        assert fetch("s3://models/large.h5", {**GOOD, "AWS_ENDPOINT_URL": f"http://{proxy}"}) == (0, {})
+    assert (tmp_path / "source" / "large.h5").read_bytes() == bytes(range(256)) * (80 << 10)
+    assert broken == [1]
