@@ -19,13 +19,14 @@ from tfmodel_trainer.errors import ExportError
 
 _SERVE = "serve"
 _MOST_LISTED = 8
+_DEEPEST = 4
 
 
 def files_in(folder: Path, ending: str) -> list[Path]:
-    """Files of that ending, the folder itself being one perhaps, but for a SavedModel's own."""
+    """Files of that ending a few levels down, the folder itself being one perhaps, but for a SavedModel's own."""
     if folder.is_file():
         return [folder] if folder.name.endswith(ending) else []
-    found = (*folder.glob(f"*{ending}"), *folder.glob(f"*/*{ending}"))
+    found = (path for depth in range(_DEEPEST) for path in folder.glob("*/" * depth + f"*{ending}"))
     return sorted(path for path in found if path.is_file() and path.name != "saved_model.pb")
 
 

@@ -89,7 +89,7 @@ class Source(ApiValue):
         ),
         Rule(
             cel="self.format == 'Auto' || (self.format in ['FrozenGraph', 'Checkpoint']) == has(self.inputs)",
-            message="inputs and outputs must be set for FrozenGraph and Checkpoint, and for no other format",
+            message="inputs and outputs must be set for FrozenGraph and Checkpoint, and for no other format: name tensors, or change format",
             check=lambda source: (
                 source.format == "Auto"
                 or (source.format in ("FrozenGraph", "Checkpoint")) == (source.inputs is not None)
