@@ -9,7 +9,7 @@ say "set-up"
 hack/setup/venv.sh
 hack/setup/packages.sh
 say "cluster and images (the first time takes a quarter of an hour), and checks beside them"
-PATH="$(hack/cluster/bin.sh):$PATH"
+PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH
 named=$(mktemp)
 trap 'rm -f "$named"' EXIT

@@ -6,6 +6,7 @@ from tfmodel.api.schema import ApiValue
 from tfmodel.api.v1alpha1 import TFModel
 
 _ONLY_IN_A_CLUSTER = {
+    "source": {"secretRef", "caBundleRef"},
     "training": {
         "image", "envFrom", "resources", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "backoffLimit",
         "workers", "schedule",
@@ -19,7 +20,8 @@ _ONLY_IN_A_CLUSTER = {
 
 def not_used(model: TFModel) -> list[str]:
     """Paths of these fields, as spec.serving.replicas."""
-    parts = {"training": model.spec.training, "storage": model.spec.storage, "serving": model.spec.serving}
+    spec = model.spec
+    parts = {"training": spec.training, "source": spec.source, "storage": spec.storage, "serving": spec.serving}
     return [
         f"{name}.{field}"
         for name, part in parts.items()

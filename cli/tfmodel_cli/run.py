@@ -137,12 +137,9 @@ def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) ->
 def _exported(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) -> str:
     if model.spec.source is None:
         return str(workspace.job / "export")
-    if "source" not in inputs:
-        raise CommandError(
-            f"source.uri: {model.spec.source.uri} is on a volume, which needs a cluster",
-            "put a path in its place: --input source=PATH",
-        )
-    return str(inputs["source"].resolve())
+    if "source" in inputs:
+        return str(inputs["source"].resolve())
+    return layout.fetched(model.spec.source, workspace)
 
 
 @contextmanager

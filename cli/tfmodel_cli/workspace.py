@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from tfmodel import contract
 from tfmodel.api.kubernetes import EnvVar
+from tfmodel.api.source import Source
 from tfmodel.api.training import Training
 from tfmodel.api.v1alpha1 import TFModel
+from tfmodel.contract import ExportReport
 from tfmodel_cli.errors import CommandError
 from tfmodel_cli.manifests import Manifests
+from tfmodel_operator.manifests.fetching import fetch_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,32 @@ def _value(variable: EnvVar, manifests: Manifests) -> str:
             f"set {variable.name} with value in a copy of the manifest",
         )
     return _config_map(manifests, wanted.name, f"training.env {variable.name}").get(wanted.key, b"").decode()
+
+
+def fetched(source: Source, workspace: Workspace) -> str:
+    """Folder of the model after it was fetched, by the program of the fetch container, with credentials from this environment.
+
+    Raises:
+        CommandError: it is on a volume, or cannot be fetched.
+    """
+    if not source.is_fetched:
+        raise CommandError(
+            f"source.uri: {source.uri} is on a volume, which needs a cluster",
+            "put a path in its place: --input source=PATH",
+        )
+    target, report_file = workspace.job / "source", workspace.root / "fetch-report.json"
+    report_file.unlink(missing_ok=True)
+    request = fetch_request(source).model_copy(
+        update={"target": str(target), "ca_file": os.environ.get("SSL_CERT_FILE", "")}
+    )
+    command = [sys.executable, "-m", "tfmodel_trainer.main", "fetch", f"--report-file={report_file}"]
+    done = subprocess.run(command, env={**os.environ, contract.FETCH_REQUEST_ENV: request.to_json()}, check=False)  # noqa: S603 - our own program
+    if done.returncode == 0:
+        return str(target)
+    report = ExportReport.from_json(report_file.read_text()) if report_file.is_file() else None
+    if report is None or report.failure is None:
+        raise CommandError("InternalError: the fetch step ended without a report", "please report it")
+    raise CommandError(f"{report.failure.reason}: {report.failure.message}", report.failure.hint)
 
 
 def _config_map(manifests: Manifests, name: str, field: str) -> Mapping[str, bytes]:

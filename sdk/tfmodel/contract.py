@@ -17,6 +17,8 @@ from tfmodel.progress import Progress
 WORKSPACE_DIR = "/tfmodel"
 STORE_DIR = "/store"
 SOURCE_DIR = "/source"
+FETCHED_DIR = f"{WORKSPACE_DIR}/source"
+CA_FILE = "/etc/tfmodel/ca/ca.crt"
 SCRIPT_DIR = "/etc/tfmodel/script"
 PARAMS_FILE = "/etc/tfmodel/params.json"
 EXPORT_DIR = f"{WORKSPACE_DIR}/export"
@@ -35,6 +37,7 @@ LOG_DIR_ENV = "TFMODEL_LOG_DIR"
 CHECKPOINT_DIR_ENV = "TFMODEL_CHECKPOINT_DIR"
 PARAMS_FILE_ENV = "TFMODEL_PARAMS_FILE"
 EXPORT_REQUEST_ENV = "TFMODEL_EXPORT_REQUEST"
+FETCH_REQUEST_ENV = "TFMODEL_FETCH_REQUEST"
 
 WORKER_INDEX_ENV = "JOB_COMPLETION_INDEX"
 """Which worker of several a pod is; 0, the chief, exports."""
@@ -127,6 +130,50 @@ class ExportRequest(_Message):
     """Version whose clients must be able to go on; none if they may break, or nothing serves yet."""
     params: dict[str, str] = {}
     """Hyperparameters of the run, for the record."""
+    source_format: str = "Auto"
+    """What the model is, if it was not trained here."""
+    tags: tuple[str, ...] = ()
+    """Tags of the graph to serve; those of the only one, or serve, if none are named."""
+    inputs: dict[str, str] = {}
+    """Tensors by the names of inputs, for what carries no signature."""
+    outputs: dict[str, str] = {}
+    """Tensors by the names of outputs, for what carries no signature."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The request that `text` holds.
+
+        Raises:
+            pydantic.ValidationError: it is not a request.
+        """
+        return cls.model_validate_json(text)
+
+
+class FetchRequest(_Message):
+    """What the fetch step is asked to bring. Credentials are no part of it: they are in the environment, from a Secret."""
+
+    uri: str
+    """Where it is."""
+    target: str
+    """Folder that it is put into."""
+    sha256: str = ""
+    """Digest of the one file or archive; not checked if empty."""
+    ca_file: str = ""
+    """Certificates to trust beside the usual ones, if any."""
+    max_bytes: int = 8 << 30
+    """Most bytes that are fetched, and most that an archive may become."""
+    max_files: int = 10_000
+    """Most files."""
+    max_ratio: int = 200
+    """How many times its size an archive may become."""
+    max_seconds: float = 3600.0
+    """Most time that it may take."""
+    stall_seconds: float = 60.0
+    """Most time without a byte."""
+    attempts: int = 5
+    """How often a file is asked for before the step fails."""
+    first_wait_seconds: float = 1.0
+    """Wait before the second attempt; it doubles from there."""
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -4,28 +4,30 @@ A SavedModel is taken as it is: the folder itself, or one folder in it, a few le
 Serving's layout, where of several numbers the highest counts). One .keras or .h5 file is loaded in Keras' safe mode, which refuses code, and exported.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
 from tfmodel_trainer.errors import ExportError
 
 _KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
+_ENDINGS = {"Auto": _KERAS_ENDINGS, "Keras": (".keras",), "HDF5": (".h5", ".hdf5")}
 _MOST_LISTED = 8
 _DEEPEST = 4
 
 
-def saved_model(exported: Path, workspace: Path) -> Path:
-    """The folder of the SavedModel; a converted one is made in `workspace`.
+def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Path:
+    """The folder of the SavedModel; a converted one is made in `workspace`. `wanted` is a format of `spec.source`.
 
     Raises:
         ExportError: there is no model, there are several, or it cannot be converted.
     """
     if exported.is_file():
-        return _from_keras(exported, workspace)
-    if (exported / "saved_model.pb").is_file():
+        return _from_keras(exported, workspace, _ENDINGS.get(wanted, ()))
+    if (exported / "saved_model.pb").is_file() and wanted in ("Auto", "SavedModel"):
         return exported
-    folders = _saved_models(exported)
-    files = _keras_files(exported)
+    folders = _saved_models(exported) if wanted in ("Auto", "SavedModel") else []
+    files = [path for path in _keras_files(exported) if path.suffix in _ENDINGS.get(wanted, ())]
     if len(folders) + len(files) > 1:
         found = ", ".join(path.name for path in (*folders, *files)[:_MOST_LISTED])
         raise ExportError(
@@ -65,11 +67,11 @@ def _keras_files(folder: Path) -> list[Path]:
     return sorted(path for ending in _KERAS_ENDINGS for path in folder.glob(f"*{ending}")) if folder.is_dir() else []
 
 
-def _from_keras(file: Path, workspace: Path) -> Path:
-    if file.suffix not in _KERAS_ENDINGS:
+def _from_keras(file: Path, workspace: Path, endings: Collection[str] = _KERAS_ENDINGS) -> Path:
+    if file.suffix not in endings:
         raise ExportError(
             FailureReason.NOTHING_EXPORTED,
-            f"{file.name} is no model that is known",
+            f"{file.name} is no model that is known, or not of source.format",
             "give a SavedModel folder, a .keras or a .h5 file",
         )
     import keras  # noqa: PLC0415 - two seconds that only a conversion needs

@@ -12,7 +12,7 @@ from tfmodel.api.reasons import FailureReason
 from tfmodel.contract import ExportReport, ExportRequest
 from tfmodel.progress import HISTORY_FILE, MOST_BYTES, MOST_HISTORY_BYTES, Progress, read_bounded, read_history
 from tfmodel.store import layout, manifest, prune, publish
-from tfmodel_trainer import convert, preflight, tags
+from tfmodel_trainer import imports, preflight
 from tfmodel_trainer.errors import ExportError
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
             FailureReason.SOURCE_NOT_FOUND, f"there is nothing at {exported}", "correct the path in source.uri"
         )
     with tempfile.TemporaryDirectory() as workspace:
-        saved_model = tags.served(convert.saved_model(exported, Path(workspace)), Path(workspace))
+        saved_model = imports.saved_model(request, exported, Path(workspace))
         _log.info("checking %s", saved_model)
         wanted = preflight.Wanted(request.signature, request.allowed_operations, request.smoke_request)
         found = preflight.check_model(saved_model, wanted)

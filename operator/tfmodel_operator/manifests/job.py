@@ -15,7 +15,7 @@ from tfmodel import contract
 from tfmodel.api.training import Input, Training
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.store.layout import RUNS
-from tfmodel_operator.manifests import workers
+from tfmodel_operator.manifests import fetching, workers
 from tfmodel_operator.manifests.metadata import (
     EXPORT_CONTAINER,
     TRAIN_CONTAINER,
@@ -57,7 +57,7 @@ def job(model: TFModel, release: Release, *, name: str, run_key: str, claim: str
         "metadata": _with_run(metadata(model, name, TRAINING), run_key),
         "spec": {
             **_limits(model.spec.training),
-            "podFailurePolicy": _failure_policy(model.spec.training),
+            "podFailurePolicy": _failure_policy(model),
             "template": {
                 "metadata": {
                     "labels": {**labels(model, TRAINING), LABEL_RUN: run_key},
@@ -95,8 +95,9 @@ def _with_run(made: Json, run_key: str) -> Json:
     return {**made, "labels": {**made["labels"], LABEL_RUN: run_key}}
 
 
-def _failure_policy(training: Training | None) -> Json:
+def _failure_policy(model: TFModel) -> Json:
     """When a pod's failure ends the run. One worker of several cannot be trained again alone, when the others have ended."""
+    training = model.spec.training
     has_workers = training is not None and training.workers > 1
     codes = (
         {"operator": "NotIn", "values": [0]}
@@ -105,23 +106,23 @@ def _failure_policy(training: Training | None) -> Json:
     )
     permanent = {"action": "FailJob", "onExitCodes": {"containerName": EXPORT_CONTAINER, **codes}}
     disrupted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    return {"rules": [permanent, disrupted]}
+    return {"rules": [permanent, *fetching.failure_rules(model), disrupted]}
 
 
 def _pod(model: TFModel, release: Release, *, name: str, run_key: str, claim: str) -> Json:
     training = model.spec.training
     placed = placement(model, training) if training else placement(model, model.spec.serving)
-    steps = (
-        {"initContainers": [sidecar(model, release, run_key), _train(model, training, release, name, run_key)]}
+    first = (
+        [sidecar(model, release, run_key), _train(model, training, release, name, run_key)]
         if training
-        else {}
+        else fetching.containers(model, release)
     )
     return {
         **pod_security(),
         **placed,
         **(workers.of_pod(training, name) if training else {}),
         "restartPolicy": "Never",
-        **steps,
+        **({"initContainers": first} if first else {}),
         "containers": [_export(model, release, run_key)],
         "volumes": _volumes(model, claim),
     }
@@ -181,7 +182,11 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
     training, source = model.spec.training, model.spec.source
     wanted = training.resources if training else model.spec.serving.resources
     of_workers = [workers.index()] if training and training.workers > 1 else []
-    from_source = [{"name": "source", "mountPath": contract.SOURCE_DIR, "readOnly": True}] if source else []
+    from_source = (
+        [{"name": "source", "mountPath": contract.SOURCE_DIR, "readOnly": True}]
+        if source and not source.is_fetched
+        else []
+    )
     return {
         "name": EXPORT_CONTAINER,
         "image": release.trainer_image,
@@ -207,7 +212,7 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
 def export_request(model: TFModel, run_key: str) -> contract.ExportRequest:
     """What the export step is asked to do."""
     spec, source = model.spec, model.spec.source
-    exported = f"{contract.SOURCE_DIR}/{source.path}".rstrip("/") if source else contract.EXPORT_DIR
+    exported = fetching.source_path(source) if source else contract.EXPORT_DIR
     return contract.ExportRequest(
         model=model.name,
         run_id=spec.run_id,
@@ -226,6 +231,7 @@ def export_request(model: TFModel, run_key: str) -> contract.ExportRequest:
         smoke_request=spec.validation.smoke_request,
         serving_version=None if spec.validation.allow_breaking_signature else model.status.active_version,
         params=(spec.training.params if spec.training else None) or {},
+        **fetching.format_fields(source),
     )
 
 
@@ -256,7 +262,7 @@ def _volumes(model: TFModel, claim: str) -> list[Json]:
         if training.script:
             volumes.append({"name": "script", "configMap": {"name": training.script.config_map_ref.name}})
     if source:
-        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": source.claim_name}})
+        volumes.extend(fetching.volumes(source))
     return volumes
 
 

@@ -9,6 +9,7 @@ from tfmodel_operator.values import LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_MOD
 
 TRAIN_CONTAINER = "train"
 EXPORT_CONTAINER = "export"
+FETCH_CONTAINER = "fetch"
 PROGRESS_CONTAINER = "progress"
 RUNTIME_CONTAINER = "runtime"
 TRAINING = "training"

@@ -13,7 +13,7 @@ from tfmodel.api.reasons import FailureReason
 from tfmodel.api.status import LastFailure
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
-from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, FETCH_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
 from tfmodel_operator.read import at, condition_of, container_states, name_of, uid_of
 from tfmodel_operator.values import Manifest, Observation
 
@@ -76,11 +76,13 @@ def failure(reason: FailureReason, message: str, *, section: str = "training", *
 
 def report_of(pod: Manifest) -> ExportReport | None:
     """What the export step of a finished pod reported; None if it said nothing that can be read."""
-    for state in container_states(pod):
-        if state.get("name") == EXPORT_CONTAINER:
-            message = at(state, "state", "terminated", "message")
-            return ExportReport.from_json(message) if message else None
-    return None
+    states = (state for state in container_states(pod) if state.get("name") == EXPORT_CONTAINER)
+    return next((_report_in(state) for state in states), None)
+
+
+def _report_in(state: Manifest) -> ExportReport | None:
+    message = at(state, "state", "terminated", "message")
+    return ExportReport.from_json(message) if message else None
 
 
 def pod_failure(pod: Manifest, *, section: str) -> LastFailure | None:
@@ -141,9 +143,9 @@ def _memory_limit(pod: Manifest, container: str) -> str | None:
 
 def _reported(pod: Manifest, state: Manifest, _section: str) -> LastFailure | None:
     ended = at(state, "state", "terminated")
-    if state.get("name") != EXPORT_CONTAINER or not ended or not ended.get("exitCode"):
+    if state.get("name") not in (EXPORT_CONTAINER, FETCH_CONTAINER) or not ended or not ended.get("exitCode"):
         return None
-    report = report_of(pod)
+    report = _report_in(state)
     if report is None or report.failure is None:
         return None
     told = report.failure
@@ -156,7 +158,11 @@ def _ended_badly(pod: Manifest, state: Manifest, section: str) -> LastFailure | 
     ended = _ended(state)
     if ended is None or not ended.get("exitCode"):
         return None
-    reasons = {TRAIN_CONTAINER: FailureReason.USER_CODE_ERROR, EXPORT_CONTAINER: FailureReason.INTERNAL_ERROR}
+    reasons = {
+        TRAIN_CONTAINER: FailureReason.USER_CODE_ERROR,
+        FETCH_CONTAINER: FailureReason.INTERNAL_ERROR,
+        EXPORT_CONTAINER: FailureReason.INTERNAL_ERROR,
+    }
     reason = reasons.get(str(state.get("name")), FailureReason.RUNTIME_CRASHED)
     if ended.get("reason") in ("ContainerCannotRun", "StartError"):
         reason = FailureReason.CONFIG_MISSING

@@ -10,6 +10,7 @@ from tfmodel_operator.plan.facts import Facts
 _PHASES = {
     ConditionReason.RUN_PENDING: "Pending",
     ConditionReason.TRAINING: "Training",
+    ConditionReason.FETCHING: "Fetching",
     ConditionReason.EXPORTING: "Exporting",
     ConditionReason.RETRYING: "Training",
     ConditionReason.SUSPENDED: "Suspended",

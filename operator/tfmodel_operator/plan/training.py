@@ -14,7 +14,7 @@ from tfmodel.api.reasons import ConditionReason, FailureReason
 from tfmodel.api.status import LastFailure, TrainingStatus, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
-from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, FETCH_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
 from tfmodel_operator.plan import schedule, training_progress
 from tfmodel_operator.plan.diagnosis import event_failure, failure, pod_failure, report_of
 from tfmodel_operator.plan.naming import job_name, run_key
@@ -169,6 +169,8 @@ def _step(job: Manifest, seen: Observation, state: State, found: LastFailure | N
     running = {_running(pod) for pod in pods_of_job(job, seen)}
     if EXPORT_CONTAINER in running:
         return ConditionReason.EXPORTING
+    if FETCH_CONTAINER in running:
+        return ConditionReason.FETCHING
     if TRAIN_CONTAINER in running:
         return ConditionReason.TRAINING
     return ConditionReason.RETRYING if found is not None else ConditionReason.RUN_PENDING

@@ -1,4 +1,4 @@
-"""`spec.training` and `spec.source`: where a version comes from."""
+"""`spec.training`: how a version is trained."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -178,34 +178,3 @@ class Training(Placement):
             ),
         ),
     )
-
-
-class Source(ApiValue):
-    """A model that exists already: it is converted, checked and published like a trained one.
-
-    A change of anything here imports again, and a successful import becomes a new version.
-    """
-
-    uri: Annotated[str, Field(max_length=1024, pattern=r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[^/]+)*/?$")]
-    """Where the model is: pvc://<claim>/<path>, a SavedModel folder, a .keras or a .h5 file on a PersistentVolumeClaim of
-    the TFModel's namespace."""
-    run_id: RunId = "1"
-    """Name of the import. Change it to import again when the files behind the same uri are new."""
-
-    rules = (
-        Rule(
-            cel="!self.uri.split('/').exists(part, part == '..')",
-            message="uri must not contain '..': name a path inside the volume",
-            check=lambda source: ".." not in source.uri.split("/"),
-        ),
-    )
-
-    @property
-    def claim_name(self) -> str:
-        """Name of the PersistentVolumeClaim."""
-        return self.uri.removeprefix("pvc://").split("/")[0]
-
-    @property
-    def path(self) -> str:
-        """Path inside the volume, relative to its root; empty for the root itself."""
-        return "/".join(part for part in self.uri.removeprefix("pvc://").split("/")[1:] if part)

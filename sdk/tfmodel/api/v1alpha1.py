@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tfmodel.api.schema import DEFAULTED, ApiValue, exactly_one
 from tfmodel.api.serving import Serving, Storage, Validation
+from tfmodel.api.source import Source
 from tfmodel.api.status import TFModelStatus
-from tfmodel.api.training import Source, Training
+from tfmodel.api.training import Training
 
 GROUP = "tfmodel.dev"
 VERSION = "v1alpha1"

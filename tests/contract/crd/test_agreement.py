@@ -114,6 +114,24 @@ MANIFESTS: dict[str, Json] = {
         "storage": {"existingClaim": "models"},
         "serving": {"versionPolicy": {"all": {}}},
     },
+    "fetched": {
+        "source": {
+            "uri": "s3://models/iris",
+            "format": "SavedModel",
+            "secretRef": {"name": "keys"},
+            "caBundleRef": {"name": "ca", "key": "ca.crt"},
+            "sha256": "a" * 64,
+            "tags": ["serve", "gpu"],
+        }
+    },
+    "graph": {
+        "source": {
+            "uri": "https://models.example/graph.pb",
+            "format": "FrozenGraph",
+            "inputs": {"x": "x:0"},
+            "outputs": {"y": "scope/y"},
+        }
+    },
     "config map": {
         "training": {
             "script": SCRIPT,

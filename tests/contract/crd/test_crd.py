@@ -40,12 +40,14 @@ def with_workers(name: str = "iris", **training: Any) -> Json:
     return made
 
 
-def imported(uri: str) -> Json:
+def imported(uri: str, **fields: Any) -> Json:
     made = copy.deepcopy(GOOD)
-    made["spec"] = {"source": {"uri": uri}}
+    made["spec"] = {"source": {"uri": uri, **fields}}
     return made
 
 
+KEYS = {"name": "keys"}
+TENSORS = {"inputs": {"x": "x:0"}, "outputs": {"y": "y:0"}}
 CONFIG_MAP = {"configMap": {"name": "a"}}
 BAD: list[tuple[str, Json, str]] = [
     ("unknown field", changed("spec.trainng", {}), "trainng"),
@@ -115,13 +117,37 @@ BAD: list[tuple[str, Json, str]] = [
     ("poll", changed("spec.serving.reload", {"pollInterval": "10ms"}), "pollInterval must be at least 100ms"),
     ("claims", changed("spec.storage", {"persistentVolumeClaim": {}, "existingClaim": "a"}), "exclude each other"),
     ("deleting", changed("spec.storage", {"existingClaim": "a", "onDelete": "Delete"}), "onDelete: Delete needs"),
-    ("uri", imported("s3://a/b"), "uri"),
+    ("uri", imported("ftp://a/b"), "uri"),
+    ("password", imported("https://me:word@a/b.tgz"), "uri must not hold a password"),
+    ("plain http", imported("http://a/b.tgz"), "http:// needs sha256 and no secretRef"),
+    (
+        "plain http with a secret",
+        imported("http://a/b", sha256="0" * 64, secretRef=KEYS),
+        "needs sha256 and no secretRef",
+    ),
+    ("secret of a claim", imported("pvc://a/b", secretRef=KEYS), "are for what is fetched"),
+    ("digest", imported("s3://a/b", sha256="0" * 63), "sha256"),
+    ("half of the tensors", imported("s3://a/b", inputs={"x": "x:0"}), "inputs and outputs go together"),
+    ("no tensors", imported("s3://a/b", format="FrozenGraph"), "must be set for FrozenGraph and Checkpoint"),
+    (
+        "tensors of a layer",
+        imported("s3://a/b", format="Keras", **TENSORS),
+        "must be set for FrozenGraph and Checkpoint",
+    ),
+    ("tensor", imported("s3://a/b", inputs={"x": "x:a"}, outputs={"y": "y"}), "inputs"),
+    ("tags of a file", imported("s3://a/b", format="HDF5", tags=["serve"]), "tags belong to a SavedModel"),
     ("dots", imported("pvc://a/../b"), "must not contain '..'"),
 ]
 FINE: list[Json] = [
     GOOD,
     imported("pvc://claim"),
     imported("pvc://claim/a/b.keras"),
+    imported("pvc://claim/a", **TENSORS),
+    imported("s3://bucket", secretRef=KEYS, caBundleRef={"name": "ca", "key": "ca.crt"}),
+    imported("gs://bucket.of.mine/a/b/"),
+    imported("az://container/a.tgz", sha256="0" * 64, tags=["serve", "gpu"]),
+    imported("https://host:8443/a/b.zip?signature=c%20d", format="Checkpoint", **TENSORS),
+    imported("http://host/a.tgz", sha256="0" * 64),
     changed("spec.training", {"image": "mine:1", "command": ["train"], "args": ["--fast"]}),
     changed("spec.serving", {"replicas": 0, "pinnedVersion": 3, "resources": {"limits": {"cpu": 2, "memory": "1Gi"}}}),
     changed("spec.serving.versionPolicy", {"specific": {"versions": [1, 2]}}),

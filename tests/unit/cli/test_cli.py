@@ -1,5 +1,6 @@
 """The command line: what it says, and a whole TFModel run without a cluster."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from testkit.faulty_web import faulty_web
 from testkit.tiny_models import SCRIPTS, tfmodel, training
 from tfmodel_cli.explain import story
 from tfmodel_cli.run import columns
@@ -74,6 +76,21 @@ def test_a_threshold_that_is_not_met_ends_it_with_reason_and_hint(tmp_path: Path
     assert done.returncode == 1
     assert "error: ThresholdNotMet: accuracy is 0.5, which is not >=0.9" in done.stderr
     assert "hint: " in done.stderr
+
+
+def test_a_model_that_exists_is_fetched_and_served(saved_models: Path, tmp_path: Path) -> None:
+    packed = shutil.make_archive(str(tmp_path / "model"), "gztar", saved_models / "half_plus_two")
+    (tmp_path / "request.json").write_text('{"instances": [1, 2]}')
+    body = Path(packed).read_bytes()
+    with faulty_web(body) as web:
+        web.faults = ["503", "short"]
+        source = {"uri": f"{web.url}/model.tar.gz", "sha256": hashlib.sha256(body).hexdigest()}
+        done = run(manifests(tmp_path / "m", source=source), "--request", str(tmp_path / "request.json"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert '"predictions": [2.5,3.0]' in done.stdout
+        source["sha256"] = "0" * 64
+        done = run(manifests(tmp_path / "m", source=source))
+    assert (done.returncode, "error: ChecksumMismatch" in done.stderr) == (1, True), done.stderr
 
 
 def test_a_model_that_exists_is_served_from_a_path(saved_models: Path, tmp_path: Path) -> None:

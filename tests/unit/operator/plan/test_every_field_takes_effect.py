@@ -68,12 +68,33 @@ def handled(name: str, key: str) -> dict[str, Any]:
     return serving(handler={"configMapRef": {"name": name, "key": key}})
 
 
+def source(**fields: Any) -> dict[str, Any]:
+    return {"source": {"uri": "https://models.example/a.tgz", **fields}}
+
+
+CA = {"name": "ca", "key": "ca.crt"}
+NAMES = {"inputs": {"x": "x:0"}, "outputs": {"y": "y:0"}}
 PLAIN = training()
 SERVED = {**PLAIN, "status": TFModelStatus(active_version=1)}
 TLS = {"secretName": "iris-tls"}
 PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "paused": (PLAIN, {**PLAIN, "paused": True}),
     "source.uri": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/c"}}),
+    **{
+        f"source.{field}": (source(), source(**{field.split("[")[0].split(".")[0]: value}))
+        for field, value in (
+            ("format", "SavedModel"),
+            ("secretRef.name", {"name": "keys"}),
+            ("sha256", "a" * 64),
+            ("tags[]", ["train"]),
+        )
+    },
+    **{
+        f"source.caBundleRef.{field}": (source(caBundleRef=CA), source(caBundleRef={**CA, field: "other"}))
+        for field in ("name", "key")
+    },
+    "source.inputs.*": (source(**NAMES), source(**NAMES | {"inputs": {"x": "other:0"}})),
+    "source.outputs.*": (source(**NAMES), source(**NAMES | {"outputs": {"y": "other:0"}})),
     "source.runId": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/b", "runId": "2"}}),
     "training.workers": (PLAIN, training(workers=2)),
     "training.schedule": (PLAIN, training(schedule="0 3 * * *")),
