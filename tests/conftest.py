@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of tests share: SavedModels made by TensorFlow."""
+"""What several kinds of tests share: SavedModels made by TensorFlow, and the lanes that a full run has."""
 
 import os
 import subprocess
@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two lanes for two processes: tests on the cluster mostly wait for it, all others mostly compute."""
+    for item in items:
+        lane = "cluster" if TESTS / "e2e" in item.path.parents else "machine"
+        item.add_marker(pytest.mark.xdist_group(lane))
 
 
 @pytest.fixture(scope="session")
