@@ -112,6 +112,27 @@ def explain(
 
 
 @app.command()
+def plot(
+    name: Annotated[
+        str, typer.Argument(help="name of a TFModel in the cluster, a version's folder, or a history file")
+    ],
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="its namespace")] = None,
+    output: Annotated[Path | None, typer.Option(help="PNG file to draw the curves into")] = None,
+) -> None:
+    """Draw the curves of a training: in the terminal, and as a PNG."""
+    from shutil import get_terminal_size
+
+    from tfmodel_cli import history
+    from tfmodel_cli import plot as plotting
+
+    epochs = history.of_path(Path(name)) if Path(name).exists() else history.of_cluster(name, namespace)
+    typer.echo(plotting.in_terminal(epochs, columns=get_terminal_size().columns))
+    if output is not None:
+        plotting.as_png(epochs, output, title=name)
+        typer.echo(f"written: {output}")
+
+
+@app.command()
 def version() -> None:
     """Show the version of this program."""
     typer.echo(installed_version("tfmodel"))
