@@ -10,8 +10,12 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lanes for two processes: tests on the cluster mostly wait for it, all others mostly compute."""
+    """Two lanes for two processes: tests on the cluster mostly wait for it, all others mostly compute.
+
+    Before xdist's own hook, which reads the lanes.
+    """
     for item in items:
         lane = "cluster" if TESTS / "e2e" in item.path.parents else "machine"
         item.add_marker(pytest.mark.xdist_group(lane))
