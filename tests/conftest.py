@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,16 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Two lanes for two processes: tests on the cluster mostly wait for it, all others mostly compute.
 
-    Before xdist's own hook, which reads the lanes.
+    A wrapper, so that xdist's own hook, which reads the lanes, comes after it.
     """
     for item in items:
         lane = "cluster" if TESTS / "e2e" in item.path.parents else "machine"
         item.add_marker(pytest.mark.xdist_group(lane))
+    return (yield)
 
 
 @pytest.fixture(scope="session")
