@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests: set-up, checks, then one pytest run over unit, contract and end-to-end tests, whose summary is the last line.
-# The checks run while the cluster and the images are made, the tests on the cluster beside the others.
+# The checks run while the cluster and the images are made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source hack/setup/certificates.sh
@@ -23,4 +23,4 @@ wait $making || { say "there is no cluster to test on: see above"; exit 1; }
 KUBECONFIG=$(cat "$named")
 export KUBECONFIG
 say "tests"
-.venv/bin/python -m pytest tests -n 2 --dist loadgroup "$@"
+.venv/bin/python -m pytest tests "$@"

@@ -1,26 +1,13 @@
-"""What several kinds of tests share: SavedModels made by TensorFlow, and the lanes that a full run has."""
+"""Fixtures that several kinds of tests share: SavedModels made by TensorFlow."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Two lanes for two processes: tests on the cluster mostly wait for it, all others mostly compute.
-
-    A wrapper, so that xdist's own hook, which reads the lanes, comes after it.
-    """
-    for item in items:
-        lane = "cluster" if TESTS / "e2e" in item.path.parents else "machine"
-        item.add_marker(pytest.mark.xdist_group(lane))
-    return (yield)
 
 
 @pytest.fixture(scope="session")
