@@ -13,6 +13,7 @@ from tfmodel.progress import HISTORY_FILE, MOST_HISTORY_BYTES, Epoch, read_bound
 from tfmodel.store.layout import HISTORY
 from tfmodel_cli.errors import CommandError
 
+_READ_SECONDS = 30
 _SIDECAR = ("progress", f"/run/tfmodel/logs/{HISTORY_FILE}")
 
 
@@ -102,7 +103,7 @@ def _runs(pod: Any) -> bool:
 def _read(api: Any, namespace: str, pod: str, container: str, file: str) -> str:
     from kubernetes.stream import stream
 
-    text: str = stream(
+    answer = stream(
         api.connect_get_namespaced_pod_exec,
         pod,
         namespace,
@@ -113,5 +114,7 @@ def _read(api: Any, namespace: str, pod: str, container: str, file: str) -> str:
         stdin=False,
         tty=False,
         _preload_content=False,
-    ).read_all()
+    )
+    answer.run_forever(timeout=_READ_SECONDS)
+    text: str = answer.read_all()
     return text

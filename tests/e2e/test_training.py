@@ -1,12 +1,13 @@
 """Trainings that are interrupted, and trainings on several workers, on the real cluster."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from testkit.kubectl import Namespace
+from testkit.kubectl import Namespace, run
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 WORKERS = ("batch.kubernetes.io/job-completion-index=0", "batch.kubernetes.io/job-completion-index=1")
@@ -67,7 +68,11 @@ def history(namespace: Namespace, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: Namespace) -> None:
+def plot(namespace: Namespace, name: str, *flags: str) -> str:
+    return run(sys.executable, "-m", "tfmodel_cli.main", "plot", name, "--namespace", namespace.name, *flags)
+
+
+def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: Namespace, tmp_path: Path) -> None:
     namespace.kubectl(
         "apply", "-f", str(EXAMPLES / "digits" / "configmap.yaml"), "-f", str(EXAMPLES / "digits" / "data.yaml")
     )
@@ -76,6 +81,7 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
     before = trained(namespace, "digits", 20)
     assert before["metrics"]["loss"]
     assert before["epochs"] == 150
+    assert "loss" in plot(namespace, "digits")
     first = pods(namespace)[0]
     evict(namespace, first)
     second = namespace.wait_until(lambda: others(namespace, first), "a second pod")[0]
@@ -91,6 +97,8 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
     done = training_of(namespace, "digits")
     assert (done["state"], done["progressPercentage"], done["epoch"]) == ("Succeeded", 100, 150)
     assert [one["epoch"] for one in history(namespace, "digits")] == list(range(1, 151))
+    assert "accuracy" in plot(namespace, "digits", "--output", str(tmp_path / "curves.png"))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_workers_train_one_model_and_survive_a_killed_one(namespace: Namespace) -> None:
