@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfmodel.api.v1alpha1 import GROUP, PLURAL, VERSION
-from tfmodel_cli.errors import CommandError
+from tfmodel_cli.cluster import asking, tfmodel
 
 
 def explain(name: str, namespace: str | None) -> str:
@@ -13,28 +12,8 @@ def explain(name: str, namespace: str | None) -> str:
     Raises:
         CommandError: the cluster cannot be asked, or has no such TFModel.
     """
-    return story(_get(name, namespace))
-
-
-def _get(name: str, namespace: str | None) -> Mapping[str, Any]:
-    from kubernetes import client, config
-    from kubernetes.client.exceptions import ApiException
-    from urllib3.exceptions import HTTPError
-
-    try:
-        config.load_kube_config()
-        _contexts, active = config.list_kube_config_contexts()
-        where = namespace or active["context"].get("namespace") or "default"
-        found: Mapping[str, Any] = client.CustomObjectsApi().get_namespaced_custom_object(
-            GROUP, VERSION, where, PLURAL, name
-        )
-    except config.ConfigException as error:
-        raise CommandError(f"no cluster is configured: {error}", "set KUBECONFIG") from error
-    except ApiException as error:
-        raise CommandError(f"TFModel {name}: {error.reason}", "see kubectl get tfm -A") from error
-    except HTTPError as error:
-        raise CommandError(f"the cluster does not answer: {error}") from error
-    return found
+    with asking(name, namespace) as where:
+        return story(tfmodel(name, where))
 
 
 def story(found: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfmodel.api.v1alpha1 import GROUP, PLURAL, VERSION
 from tfmodel.progress import HISTORY_FILE, MOST_HISTORY_BYTES, Epoch, read_bounded, read_history
 from tfmodel.store.layout import HISTORY
+from tfmodel_cli.cluster import asking, tfmodel
 from tfmodel_cli.errors import CommandError
 
 _READ_SECONDS = 30
@@ -56,26 +56,13 @@ def of_cluster(name: str, namespace: str | None) -> list[Epoch]:
     Raises:
         CommandError: the cluster cannot be asked, or no pod can tell.
     """
-    from kubernetes import client, config
-    from kubernetes.client.exceptions import ApiException
-    from urllib3.exceptions import HTTPError
+    from kubernetes import client
 
-    try:
-        config.load_kube_config()
-        _contexts, active = config.list_kube_config_contexts()
-        where = namespace or active["context"].get("namespace") or "default"
-        found = client.CustomObjectsApi().get_namespaced_custom_object(GROUP, VERSION, where, PLURAL, name)
+    with asking(name, namespace) as where:
+        status = tfmodel(name, where).get("status") or {}
         pods = client.CoreV1Api().list_namespaced_pod(where, label_selector=f"tfmodel.dev/model={name}").items
-        pod, container, file = _place(name, found.get("status") or {}, pods)
+        pod, container, file = _place(name, status, pods)
         return parsed(_read(client.CoreV1Api(), where, pod, container, file), f"pod {pod}")
-    except config.ConfigException as error:
-        raise CommandError(f"no cluster is configured: {error}", "set KUBECONFIG") from error
-    except ApiException as error:
-        raise CommandError(
-            f"TFModel {name}: {error.reason}", "see kubectl get tfm -A; pods/exec must be allowed"
-        ) from error
-    except HTTPError as error:
-        raise CommandError(f"the cluster does not answer: {error}") from error
 
 
 def _place(name: str, status: Mapping[str, Any], pods: list[Any]) -> tuple[str, str, str]:
