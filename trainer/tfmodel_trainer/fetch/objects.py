@@ -159,5 +159,6 @@ def _failure(
         return ExportError(
             FailureReason.STORAGE_AUTH_FAILED, told, f"correct {names} in the Secret of source.secretRef"
         )
-    hint = "see whether the storage is in reach of the cluster's pods, and AWS_ENDPOINT_URL and AWS_REGION right"
+    right = "AWS_ENDPOINT_URL and AWS_REGION" if place.scheme == "s3" else names
+    hint = f"see whether the storage is in reach of the cluster's pods, and {right} right"
     return ExportError(FailureReason.DOWNLOAD_FAILED, told, hint, is_retriable=True)
