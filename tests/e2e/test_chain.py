@@ -67,8 +67,8 @@ def test_the_three_flowers_over_grpc_with_the_stock_client(iris: Namespace) -> N
 
 def test_get_reads_well(iris: Namespace) -> None:
     header, row = iris.kubectl("get", "tfm").splitlines()
-    assert header.split() == ["NAME", "READY", "PHASE", "VERSION", "REPLICAS", "REASON", "AGE"]
-    assert row.split()[:6] == ["iris", "True", "Ready", "1", "1/1", "Serving"]
+    assert header.split() == ["NAME", "READY", "PHASE", "VERSION", "REPLICAS", "PROGRESS", "REASON", "AGE"]
+    assert row.split()[:7] == ["iris", "True", "Ready", "1", "1/1", "100", "Serving"]
     wide = iris.kubectl("get", "tfm", "iris", "-o", "wide")
     accuracy = next(word for word in wide.splitlines()[1].split() if word.startswith(("0.9", "1.0")))
     assert float(accuracy) >= 0.93
