@@ -38,7 +38,6 @@ def test_a_path_asks_for(method: str, path: str, target: Target) -> None:
         ("GET", "/v1/models/m/"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/"),
-        ("GET", f"/v1/models/m/versions/{2**63}"),
         ("GET", f"/v1/models/m/versions/{'9' * 5000}"),
         ("GET", "/v1/models/m/versions/x"),
         ("GET", "/v1/models/m/version/1"),
