@@ -59,5 +59,7 @@ def table(rows: Iterable[Row], machine: str) -> str:
     lines = [_HEAD, ("---",) * len(_HEAD), *(row.cells() for row in rows)]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     calls = "\n".join(f"- {row.title}: {row.calls}" for row in rows)
-    asked = "\n".join(f"{row.asked} requests to runtime pods {row.title}, in {row.seconds:.0f} s." for row in rows if row.asked)
+    asked = "\n".join(
+        f"{row.asked} requests to runtime pods {row.title}, in {row.seconds:.0f} s." for row in rows if row.asked
+    )
     return f"{text}\n\n{machine}.\n{asked}\n\nAll calls:\n\n{calls}\n"

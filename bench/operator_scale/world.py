@@ -73,10 +73,17 @@ class World:
         if not fails:
             self._runs[place, model] += 1
         said = _TRACEBACK if fails else a_report(self._runs[place, model])
-        ended = {"exitCode": int(fails), "reason": "Error" if fails else "Completed", "message": said, "finishedAt": _END}
+        ended = {
+            "exitCode": int(fails),
+            "reason": "Error" if fails else "Completed",
+            "message": said,
+            "finishedAt": _END,
+        }
         phase = "Failed" if fails else "Succeeded"
         await self._client.patch(path, {"status": _pod_status(pod, phase, {"terminated": ended})})
-        await self._client.patch(f"{_JOBS.format(place)}/{metadata['name']}/status", {"status": _job_status(fails=fails)})
+        await self._client.patch(
+            f"{_JOBS.format(place)}/{metadata['name']}/status", {"status": _job_status(fails=fails)}
+        )
 
     async def _roll(self, found: Json) -> None:
         metadata, place = found["metadata"], found["metadata"]["namespace"]
@@ -129,7 +136,9 @@ class World:
 
 def _answer(version: int) -> bytes:
     status = {"error_code": "OK", "error_message": ""}
-    return json.dumps({"model_version_status": [{"version": str(version), "state": "AVAILABLE", "status": status}]}).encode()
+    return json.dumps(
+        {"model_version_status": [{"version": str(version), "state": "AVAILABLE", "status": status}]}
+    ).encode()
 
 
 def _creating() -> Json:
