@@ -54,6 +54,7 @@ class Peer:
         given = {
             "model": made.version,
             "name": NAME,
+            "shape": ",".join(map(str, made.model.shape)),
             "rest-port": ports.rest,
             "grpc-port": ports.grpc,
             "more-port": ports.more,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import uvloop
-from saved_model import arguments, load
+from arguments import arguments
+from saved_model import load
 
 given = arguments()
 sys.argv = sys.argv[:1]  # KServe reads it too
@@ -33,6 +34,7 @@ class SavedModel(Model):
 
 if __name__ == "__main__":
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop(asyncio.new_event_loop())  # KServe wants one before it makes its own
     model = SavedModel(given.name)
     server = ModelServer(
         http_port=given.rest_port, grpc_port=given.grpc_port, workers=given.workers, enable_latency_logging=False

@@ -4,27 +4,16 @@ A session's callable, run in the caller's thread, is the fastest way that Tensor
 faster for small models than `loaded.signatures[...]`, which most examples show. One thread inside an op, as small models want it.
 """
 
-import argparse
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-
-
-def arguments() -> Any:
-    """What the harness tells each adapter."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--name", required=True)
-    for port in ("rest", "grpc", "more"):
-        parser.add_argument(f"--{port}-port", type=int, required=True)
-    parser.add_argument("--workers", type=int, required=True)
-    return parser.parse_args()
 
 
 def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -37,7 +26,7 @@ def load(path: str) -> Callable[[np.ndarray], np.ndarray]:
     call = config_pb2.CallableOptions()
     call.feed.append(signature.inputs["x"].name)
     call.fetch.append(signature.outputs["y"].name)
-    call.run_options.inter_op_thread_pool = -1
+    call.run_options.inter_op_thread_pool = -1  # the caller's thread
     run = session._make_callable_from_options(call)
 
     def predict(rows: np.ndarray) -> np.ndarray:
