@@ -1,5 +1,6 @@
 """`make bench`: measures this runtime and its peers side by side, and writes the report. `make bench HELP=1` lists the choices."""
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from comparison.results import GRPC, OURS, Failure, Results, joined
 
 def main() -> int:
     choices = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server that runs is ended too
     if choices.join:
         write(joined([Results.from_json(path.read_text()) for path in choices.join]), choices.out)
         return 0
@@ -23,13 +25,17 @@ def main() -> int:
         except clients.ClientError as error:
             say(str(error))
             return 1
-        write(run(choices, found), choices.out)
+        results = Results(machine.described())
+        try:
+            run(choices, found, results)
+        finally:
+            results.machine |= machine.load_figures([cell.load for cell in results.cells])
+            write(results, choices.out)
     return 0
 
 
-def run(choices: Choices, found: clients.Clients) -> Results:
+def run(choices: Choices, found: clients.Clients, results: Results) -> None:
     """Installs, measures; what fails is in the results."""
-    results = Results(machine.described())
     servers, pythons = installed(choices, results)
     bench = Bench(
         found,
@@ -46,8 +52,6 @@ def run(choices: Choices, found: clients.Clients) -> Results:
     for name in choices.models:
         say(f"model {name}")
         bench.measure(made(MODELS[name], choices.cache), servers, choices.rounds)
-    results.machine |= machine.load_figures([cell.load for cell in results.cells])
-    return results
 
 
 def installed(choices: Choices, results: Results) -> tuple[list[Server], dict[str, Path]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Peer:
     grpc: Dialect | None
     lacks: str = ""
     workers: int = 1
-    """As many as gave the most requests/s on two cores, the client among them."""
+    """As many as gave the most requests/s on two cores, the client among them; 0: the model runs in the server's own process."""
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("kserve", "KServe", ("kserve", "fastapi", "uvicorn", "grpcio"), V1, INFER),
-        Peer("mlserver", "MLServer", ("mlserver", "fastapi", "uvicorn", "grpcio"), V2, INFER),
+        Peer("mlserver", "MLServer", ("mlserver", "fastapi", "uvicorn", "grpcio"), V2, INFER, workers=0),
         Peer(
             "bentoml",
             "BentoML",
@@ -148,6 +148,3 @@ def tfserving(environment: Mapping[str, str] = os.environ) -> Program:
 MARK = "TFMODEL_BENCH_SERVER"
 """The variable that all processes of a server inherit, by which they are found."""
 
-
-def names(server: Sequence[Server]) -> list[str]:
-    return [one.name for one in server]

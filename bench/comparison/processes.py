@@ -1,12 +1,14 @@
-"""What a server's processes use, all together. They are found by a variable in their environment, which survives what their
+"""What a server's processes use, all together.
 
-parents do: Ray's workers and a container's processes are not below the process that was started.
+They are found by a variable in their environment, and not by their parents: Ray's workers and a container's processes are not
+below the process that was started.
 """
 
 import os
+import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from comparison.peers import MARK
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
+_SIZE = re.compile(r"^(Rss|Pss|Anonymous): +(\d+) kB$", re.MULTILINE)
 _MB = 1_000_000
 # Places in /proc/<pid>/stat after the name's closing bracket (proc(5)): utime, stime, cutime, cstime.
 _TIMES = slice(11, 15)
@@ -49,27 +52,58 @@ def cpu_seconds(token: str) -> float:
 
 
 def _ticks(pid: int) -> int:
-    try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return 0
-    return sum(int(field) for field in text.rpartition(")")[2].split()[_TIMES])
+    return sum(int(field) for field in _text(pid, "stat").rpartition(")")[2].split()[_TIMES])
 
 
 def memory(token: str) -> Memory:
     pids = of(token)
-    found = [_rollup(pid) for pid in pids]
-    return Memory(sum(pss for pss, _ in found) / _MB, sum(rss for _, rss in found) / _MB, len(pids))
+    mappings = [mapping for pid in pids for mapping in read_mappings(_text(pid, "smaps"))]
+    rss = sum(one.resident for one in mappings)
+    return Memory(own_bytes(mappings) / _MB, rss / _MB, len(pids))
 
 
-def _rollup(pid: int) -> tuple[int, int]:
-    """Bytes of PSS and RSS."""
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A part of a process's memory, bytes. `file` is device, inode and offset; None where no file is behind it."""
+
+    file: tuple[str, str, str] | None
+    resident: int
+    proportional: int
+    anonymous: int
+    """Of the resident, what is the process's own copy, such as what it wrote to."""
+
+
+def read_mappings(smaps: str) -> Iterator[Mapping]:
+    """The mappings in the text of /proc/<pid>/smaps (proc(5))."""
+    for part in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.MULTILINE)[1:]:
+        _, _, offset, device, inode, *_ = part.split("\n", 1)[0].split()
+        sizes = {name: int(size) * 1024 for name, size in _SIZE.findall(part)}
+        file = None if inode == "0" else (device, inode, offset)
+        yield Mapping(file, sizes.get("Rss", 0), sizes.get("Pss", 0), sizes.get("Anonymous", 0))
+
+
+def own_bytes(mappings: Iterable[Mapping]) -> int:
+    """The proportional set size of these mappings' processes, as if no other process had mapped their files.
+
+    The kernel's own figure falls when anything else on the machine has TensorFlow's library open, which another server of the
+    same environment's cache, or a test run, has. So a file's pages count once, and the rest as the kernel counts it.
+    """
+    shared: dict[tuple[str, str, str], int] = {}
+    total = 0
+    for one in mappings:
+        if one.file is None:
+            total += one.proportional
+        else:
+            total += one.anonymous
+            shared[one.file] = max(shared.get(one.file, 0), one.resident - one.anonymous)
+    return total + sum(shared.values())
+
+
+def _text(pid: int, name: str) -> str:
     try:
-        lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+        return (_PROC / str(pid) / name).read_text()
     except OSError:
-        return 0, 0
-    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
-    return sizes.get("Pss", 0), sizes.get("Rss", 0)
+        return ""
 
 
 def end(token: str, *, grace_seconds: float) -> None:
