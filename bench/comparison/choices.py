@@ -18,6 +18,8 @@ ALL_PEERS = (*PEERS, TFSERVING)
 
 @dataclass(frozen=True, slots=True)
 class Choices:
+    """As the parser's help tells them; `cache` is where models, environments and clients are kept."""
+
     peers: tuple[str, ...]
     models: tuple[str, ...]
     protocols: tuple[str, ...]
@@ -47,7 +49,7 @@ def parse(arguments: Sequence[str]) -> Choices:
         found.flags,
         found.out,
         _cache(),
-        tuple(found.join),
+        found.join,
     )
 
 
@@ -55,20 +57,43 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Compares this runtime with other servers of SavedModels. Each option is a variable of make: PEERS=kserve,mlserver.",
+        epilog="PEERS=tfserving needs TFSERVING_BINARY=path or TFSERVING_IMAGE=name; TFSERVING_FLAGS replaces its flags.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--peers", type=_some_of(ALL_PEERS), default=",".join(PEERS), help=f"of {', '.join(ALL_PEERS)}; none: ours alone")
+    add(
+        "--peers",
+        type=_some_of(ALL_PEERS),
+        default=",".join(PEERS),
+        help=f"of {', '.join(ALL_PEERS)}; none: ours alone",
+    )
     add("--models", type=_some_of(tuple(MODELS)), default=",".join(MODELS), help=f"of {', '.join(MODELS)}")
     add("--protocols", type=_some_of((REST, GRPC)), default=f"{REST},{GRPC}", help=f"of {REST}, {GRPC}")
     add("--connections", type=_numbers, default="", help="such as 1,8,64; empty: 1,8,32,64, and 1,8 for mobilenet")
-    add("--seconds", type=_positive, default=3, help="length of each client's run, after one second that does not count")
-    add("--rounds", type=_positive, default=2, help="how often each server is started and measured; the best round counts")
+    add(
+        "--seconds", type=_positive, default=3, help="length of each client's run, after one second that does not count"
+    )
+    add(
+        "--rounds",
+        type=_positive,
+        default=2,
+        help="how often each server is started and measured; the best round counts",
+    )
     add("--start-seconds", type=_positive, default=180, help="time that a server has for its first answer")
-    add("--checkout", type=Path, default=REPOSITORY, help=f"the checkout whose runtime is measured as {OURS}, by its .venv")
-    add("--flags", default="", help=f"flags of the runtime, such as '--enable_batching=true'; empty: its defaults")
-    add("--out", type=Path, default=REPOSITORY / "bench" / "out", help="folder of the report, its figures, plot and logs")
-    add("--join", type=Path, nargs="*", default=[], help="measure nothing: put these results.json together in one report")
+    add(
+        "--checkout",
+        type=Path,
+        default=REPOSITORY,
+        help=f"the checkout whose runtime is measured as {OURS}, by its .venv",
+    )
+    add("--flags", default="", help="flags of the runtime, such as '--enable_batching=true'; empty: its defaults")
+    add(
+        "--out",
+        type=Path,
+        default=REPOSITORY / "bench" / "out",
+        help="folder of the report, its figures, plot and logs",
+    )
+    add("--join", type=_paths, default="", help="measure nothing: put these results.json together in one report")
     return parser
 
 
@@ -95,6 +120,10 @@ def _positive(text: str) -> int:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(_positive(part) for part in text.replace(",", " ").split())
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in text.replace(",", " ").split())
 
 
 def _cache() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ class Clients:
     ghz: Path | None
     folder: Path
 
-    def run(self, protocol: str, port: int, dialect: Dialect, body: bytes, *, connections: int, seconds: int) -> outputs.Figures:
+    def run(
+        self, protocol: str, port: int, dialect: Dialect, body: bytes, *, connections: int, seconds: int
+    ) -> outputs.Figures:
         """One run against a server on loopback.
 
         Raises:
@@ -80,9 +83,11 @@ def _found_ghz(cache: Path) -> Path:
         return Path(found)
     go = shutil.which("go")
     if go is None:
-        raise ClientError("ghz is missing, and so is Go to build it: install either, or leave gRPC out (PROTOCOLS=rest)")
-    environment = {"GOBIN": str(cache / "bin")}
-    done = subprocess.run(["env", *(f"{k}={v}" for k, v in environment.items()), go, "install", _GHZ], check=False)
+        raise ClientError(
+            "ghz is missing, and so is Go to build it: install either, or leave gRPC out (PROTOCOLS=rest)"
+        )
+    environment = {**os.environ, "GOBIN": str(cache / "bin")}
+    done = subprocess.run([go, "install", _GHZ], env=environment, check=False)
     if done.returncode:
         raise ClientError(f"go install {_GHZ} failed")
     return cache / "bin" / "ghz"

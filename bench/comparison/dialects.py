@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tfmodel.wire import messages
 
 from comparison.models import INPUT, NAME, OUTPUT
+from tfmodel.wire import messages
 
 Floats = NDArray[np.float32]
 

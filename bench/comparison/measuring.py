@@ -119,7 +119,9 @@ class Bench:
             return
         self.results.limits += found
         for one in found:
-            self.say(f"{one.model} in process, {one.rows} rows: {one.rows_per_second:.0f} rows/s, {one.cpu_ms:.4f} ms each")
+            self.say(
+                f"{one.model} in process, {one.rows} rows: {one.rows_per_second:.0f} rows/s, {one.cpu_ms:.4f} ms each"
+            )
 
     def _fail(self, server: str, made: Made, reason: str, protocol: str = "") -> None:
         self.say(f"{made.model.name} {server} {protocol}: {reason}")

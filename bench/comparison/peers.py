@@ -18,6 +18,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
+    """Free ports on loopback."""
+
     rest: int
     grpc: int
     more: int
@@ -45,12 +47,15 @@ class Peer:
 
     @property
     def requirements(self) -> Path:
+        """The file of its pinned packages."""
         return FOLDER / "requirements" / f"{self.name}.txt"
 
     def dialect(self, protocol: str) -> Dialect | None:
+        """How it is asked over a protocol; None if it does not speak it."""
         return self.rest if protocol == REST else self.grpc
 
     def command(self, python: Path, made: Made, ports: Ports) -> list[str]:
+        """The adapter, run by the Python of the peer's environment."""
         given = {
             "model": made.version,
             "name": NAME,
@@ -60,7 +65,11 @@ class Peer:
             "more-port": ports.more,
             "workers": self.workers,
         }
-        return [str(python), str(FOLDER / f"{self.name}_server.py"), *(f"--{name}={value}" for name, value in given.items())]
+        return [
+            str(python),
+            str(FOLDER / f"{self.name}_server.py"),
+            *(f"--{name}={value}" for name, value in given.items()),
+        ]
 
 
 _DEBIANS = "/usr/bin/python3"
@@ -110,9 +119,11 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def dialect(self, protocol: str) -> Dialect:
+        """How it is asked over a protocol."""
         return {REST: self.rest, GRPC: self.grpc}[protocol]
 
     def command(self, made: Made, ports: Ports) -> list[str]:
+        """The program with its flags."""
         prefix = [part.replace("{base}", str(made.base)) for part in self.prefix]
         flags = [f"--model_name={NAME}", f"--model_base_path={self.base or made.base}"]
         return [*prefix, *flags, f"--port={ports.grpc}", f"--rest_api_port={ports.rest}", *self.flags]
@@ -147,4 +158,3 @@ def tfserving(environment: Mapping[str, str] = os.environ) -> Program:
 
 MARK = "TFMODEL_BENCH_SERVER"
 """The variable that all processes of a server inherit, by which they are found."""
-

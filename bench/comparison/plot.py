@@ -10,16 +10,16 @@ from comparison.results import OURS, Results
 
 def draw(results: Results, path: Path) -> None:
     """Writes a PNG; nothing where nothing was measured."""
-    import matplotlib  # noqa: PLC0415 - slow to import, and only wanted at the end
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only wanted at the end
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415 - after the backend is chosen
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
 
     best = best_cells(results.cells)
     panels = sorted({key[:2] for _, key in best})
     if not panels:
         return
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(4.5 * len(panels), 4), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.5 * len(panels), 4), squeeze=False)
     names = sorted({server for server, _ in best}, key=lambda name: (name != OURS, name))
     for axis, (model, protocol) in zip(axes[0], panels, strict=True):
         for name in names:

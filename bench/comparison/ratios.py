@@ -46,9 +46,7 @@ def best_cells(cells: Iterable[Cell]) -> dict[tuple[str, Key], Cell]:
     best: dict[tuple[str, Key], Cell] = {}
     for cell in cells:
         where = (cell.server, (cell.model, cell.protocol, cell.connections))
-        if cell.errors == 0 and (
-            where not in best or cell.requests_per_second > best[where].requests_per_second
-        ):
+        if cell.errors == 0 and (where not in best or cell.requests_per_second > best[where].requests_per_second):
             best[where] = cell
     return best
 
@@ -109,9 +107,7 @@ def best_starts(starts: Iterable[Start], model: str) -> dict[str, Start]:
     """Of each server's starts the fastest."""
     best: dict[str, Start] = {}
     for start in starts:
-        if start.model == model and (
-            start.server not in best or start.cold_start_s < best[start.server].cold_start_s
-        ):
+        if start.model == model and (start.server not in best or start.cold_start_s < best[start.server].cold_start_s):
             best[start.server] = start
     return best
 

@@ -65,9 +65,9 @@ def _ratios(results: Results) -> str:
         rows.append(
             [
                 f"{one.model} {_PROTOCOLS[one.protocol]} c={one.connections}",
-                f"{one.requests:.2f}× ({one.peer})",
+                f"{one.requests:.2f}x ({one.peer})",
                 f"{one.p99:.2f}",
-                f"{one.cpu:.2f}×",
+                f"{one.cpu:.2f}x",
                 f"{share.requests:.2f}" if share else "-",
                 f"{share.cpu:.2f}" if share else "-",
             ]

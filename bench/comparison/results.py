@@ -79,10 +79,12 @@ class Results:
     failures: list[Failure] = field(default_factory=list)
 
     def to_json(self) -> str:
+        """What from_json reads."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Results:
+        """What to_json wrote."""
         found = json.loads(text)
         return cls(
             found["machine"],

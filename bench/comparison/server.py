@@ -8,7 +8,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ class Running:
     cold_start_s: float
 
     def port(self, protocol: str) -> int:
+        """Where the protocol is spoken."""
         return self.ports.rest if protocol == REST else self.ports.grpc
 
     def check(self, protocol: str) -> None:
@@ -68,8 +69,7 @@ def running(server: Server, python: Path | None, made: Made, log: Path, timeout_
         ServerError: it does not come up.
     """
     token, ports = secrets.token_hex(8), Ports(*_free_ports(3))
-    command = server.command(python, made, ports) if isinstance(server, Peer) and python else None
-    command = command or _command(server, made, ports)
+    command = _command(server, python, made, ports)
     environment = {**os.environ, **_QUIET, **server.environment, MARK: token}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -91,10 +91,12 @@ def running(server: Server, python: Path | None, made: Made, log: Path, timeout_
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
-def _command(server: Server, made: Made, ports: Ports) -> Sequence[str]:
-    if isinstance(server, Peer):
+def _command(server: Server, python: Path | None, made: Made, ports: Ports) -> list[str]:
+    if not isinstance(server, Peer):
+        return server.command(made, ports)
+    if python is None:
         raise ServerError("it is not installed")
-    return server.command(made, ports)
+    return server.command(python, made, ports)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -13,7 +13,9 @@ def main() -> None:
     program = str(Path(sys.executable).with_name("bentoml"))
     here = str(Path(__file__).parent)
     command = ["serve", "bentoml_service:SavedModel", "--working-dir", here, "--host", "127.0.0.1"]
-    os.execve(program, [program, *command, "--port", str(given.rest_port)], {**os.environ, **chosen})
+    os.execve(  # noqa: S606 - it takes this process's place, and no shell is wanted
+        program, [program, *command, "--port", str(given.rest_port)], {**os.environ, **chosen}
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from saved_model import load
 given = arguments()
 sys.argv = sys.argv[:1]  # KServe reads it too
 
-from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer  # noqa: E402
-from kserve.logging import logger, trace_logger  # noqa: E402
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve.logging import logger, trace_logger
 
 
 class SavedModel(Model):
@@ -23,7 +23,7 @@ class SavedModel(Model):
         self._run = load(given.model)
         self.ready = True
 
-    async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:
+    async def predict(self, payload: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(payload, InferRequest):
             return {"predictions": self._run(np.array(payload["instances"], np.float32)).tolist()}
         answer = self._run(payload.inputs[0].as_numpy())

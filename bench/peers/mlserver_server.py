@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
+from arguments import arguments
 from mlserver import MLModel, MLServer, ModelSettings, Settings, types
 from mlserver.codecs import NumpyCodec
 from mlserver.utils import install_uvloop_event_loop
-from arguments import arguments
 from saved_model import load
 
 _MOST_BYTES = 64 * 2**20

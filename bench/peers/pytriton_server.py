@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
+from arguments import arguments
 from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
-from arguments import arguments
 from saved_model import load
 
 
@@ -29,7 +29,9 @@ def main(given: Any) -> None:
             infer_func=functions,
             inputs=[Tensor(name="x", dtype=np.float32, shape=tuple(given.shape))],
             outputs=[Tensor(name="y", dtype=np.float32, shape=(-1,))],
-            config=ModelConfig(batching=True, max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=0)),
+            config=ModelConfig(
+                batching=True, max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=0)
+            ),
         )
         triton.serve()
 

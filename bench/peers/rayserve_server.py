@@ -6,16 +6,17 @@ from typing import Any
 
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a slow start is measured, not given up
 
-import numpy as np  # noqa: E402 - Ray reads its switches when it is imported
-import orjson  # noqa: E402
-import ray  # noqa: E402
-from ray import serve  # noqa: E402
-from ray.serve.config import HTTPOptions, gRPCOptions  # noqa: E402
-from ray.serve.schema import LoggingConfig  # noqa: E402
-from starlette.requests import Request  # noqa: E402
-from starlette.responses import Response  # noqa: E402
-from tritonclient.grpc import service_pb2  # noqa: E402
+import numpy as np
+import orjson
+import ray
+from ray import serve
+from ray.serve.config import HTTPOptions, gRPCOptions
+from ray.serve.schema import LoggingConfig
+from starlette.requests import Request
+from starlette.responses import Response
+from tritonclient.grpc import service_pb2
 
 _ADD_SERVICER = "tritonclient.grpc.service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server"
 _MOST_WAITING = 256
