@@ -17,6 +17,7 @@ from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
+from tfmodel_runtime.engine.measuring import measure
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
 from tfmodel_runtime.errors import InvalidInputError, LoadError
@@ -230,6 +231,8 @@ def _prepare(flags: Flags, batching: Batching | None) -> Prepare:
             model, path, iterations=flags.num_request_iterations_for_warmup
         ):
             generate(model, path, (batching.allowed_rows(model) if batching else ()) or (1,))
+        if flags.enable_model_warmup:
+            measure(model)
 
     return prepare
 
