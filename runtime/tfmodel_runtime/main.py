@@ -39,6 +39,7 @@ from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.app import AdminApp, RestApp, operations
 from tfmodel_runtime.rest.connection import Limits
 from tfmodel_runtime.rest.docs import Docs
+from tfmodel_runtime.rest.express import Express
 from tfmodel_runtime.rest.gate import OPERATIONS, Gate, Rules
 from tfmodel_runtime.rest.handle import Handle
 from tfmodel_runtime.rest.server import RestServer
@@ -113,7 +114,7 @@ async def serve(flags: Flags) -> None:
         manager,
         predictor,
         readiness,
-        _rest(flags, app, security, monitoring_path),
+        _rest(flags, app, security, monitoring_path, _express(flags, predictor, readiness, security)),
         RestServer(admin, Limits(connections=_ADMIN_CONNECTIONS)) if flags.admin_port else None,
         _grpc(flags, security, services),
         followers,
@@ -180,14 +181,28 @@ def _tls_files(flags: Flags) -> tls.Files | tls.ConfigFile | None:
     return tls.Files(flags.tls_cert_file, flags.tls_key_file, flags.tls_client_ca_file)
 
 
-def _rest(flags: Flags, app: RestApp, security: _Security, monitoring_path: str | None) -> RestServer:
+def _express(flags: Flags, predictor: Predictor, readiness: Readiness, security: _Security) -> Express | None:
+    """What answers plain predict requests; None where each request must be looked at for a token, or answered with more headers."""
+    if security.tokens is not None or flags.rest_api_enable_cors_support:
+        return None
+    return Express(
+        predictor,
+        readiness,
+        timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
+        most_body_bytes=flags.rest_max_body_bytes,
+    )
+
+
+def _rest(
+    flags: Flags, app: RestApp, security: _Security, monitoring_path: str | None, express: Express | None
+) -> RestServer:
     open_paths = OPERATIONS | {monitoring_path} if monitoring_path else OPERATIONS
     gate = Gate(app, Rules(security.tokens, flags.rest_api_enable_cors_support, open_paths))
     limits = Limits(
         flags.rest_max_header_bytes, flags.rest_header_timeout, flags.rest_body_timeout, flags.rest_max_connections
     )
     context = None if security.certificates is None else security.certificates.context
-    return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace)
+    return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace, express=express)
 
 
 def _config_file(flags: Flags) -> ConfigFile | None:

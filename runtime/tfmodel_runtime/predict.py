@@ -76,6 +76,7 @@ class Predictor:
         self._most_waiting = most_waiting
         self._batching = batching
         self.in_flight = 0
+        metrics.in_flight.set_function(lambda: self.in_flight)
 
     async def predict(
         self, call: Call, decode: Decode, encode: "Encode[Answer]", select: Select | None = None
@@ -104,7 +105,6 @@ class Predictor:
             raise
         finally:
             self.in_flight -= 1
-            self._metrics.in_flight.dec()
             if call.is_counted:
                 self._metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
@@ -255,7 +255,6 @@ class Predictor:
         if self.in_flight >= self._most_waiting:
             raise OverloadedError(f"{self.in_flight} requests are being answered; no more than that are taken")
         self.in_flight += 1
-        self._metrics.in_flight.inc()
 
     def close(self) -> None:
         """Ends the threads once they are idle."""
