@@ -135,10 +135,10 @@ class Predictor:
         def finish(outputs: Outputs | None, error: BaseException | None) -> None:
             answer: Answer | RuntimeFault
             try:
-                if error is not None or outputs is None:
-                    raise error or RuntimeError("a call ended without an outcome")
+                if error is not None:
+                    raise error
                 self._metrics.ran(request, time.perf_counter() - begun)
-                answer = encode(handle, signature, outputs)
+                answer = encode(handle, signature, outputs or {})
                 code = Code.OK
             except RuntimeFault as fault:
                 answer, code = fault, code_of(fault)

@@ -57,7 +57,7 @@ def read(body: bytes) -> Plain | None:
     if layout is None:
         return None
     try:
-        document = _parsers.mine.parse(body)
+        document: Any = _parsers.mine.parse(body)
         name = document["signature_name"] if layout.is_named else None
         buffer = document[layout.key].as_buffer(of_type="d")
     except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
@@ -73,7 +73,8 @@ def whole(body: bytes, plain: Plain) -> Array | None:
     """The same numbers as whole ones of 64 bits; None if one is none."""
     key = "instances" if plain.form == "row" else "inputs"
     try:
-        buffer = _parsers.mine.parse(body)[key].as_buffer(of_type="i")
+        document: Any = _parsers.mine.parse(body)
+        buffer = document[key].as_buffer(of_type="i")
     except (ValueError, TypeError, KeyError, RuntimeError):
         _parsers.mine = simdjson.Parser()
         return None

@@ -84,7 +84,7 @@ def _agree(model: SavedModel, signature: Signature) -> bool:
 def _are_close(one: Array, other: Array) -> bool:
     """Types that NumPy does not know are compared as float32."""
     known = [array if array.dtype.kind in "biufc" else array.astype(np.float32) for array in (one, other)]
-    return np.allclose(*known, rtol=_TOLERANCE, atol=_TOLERANCE / 10, equal_nan=True)
+    return np.allclose(known[0], known[1], rtol=_TOLERANCE, atol=_TOLERANCE / 10, equal_nan=True)
 
 
 def _random(signature: Signature, rows: int) -> dict[str, Array]:

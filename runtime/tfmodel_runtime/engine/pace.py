@@ -2,7 +2,8 @@
 
 A run of a light signature is shorter than handing it to a thread and back, so it may take place in the event loop; nothing else
 may. So a guess is on the safe side: it grows with the rows, and with the size of a row, beyond which it is trusted little; and a
-signature that took longer than a run in the loop may, goes to the threads for a while, twice as long each time.
+signature that takes longer than a run in the loop may, five times in a row, goes to the threads for a while, twice as long each
+time.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ LIGHT_SECONDS = 0.0005
 """A call that takes no longer is light: about what a hand-over to a thread and back costs with caches gone cold."""
 LOOP_SECONDS = 0.002
 """The longest that a run in the event loop may take: others wait so long."""
-_SURPRISE_SECONDS = 0.05
+_SURPRISE_SECONDS = 2 * LOOP_SECONDS
+_MOST_SURPRISES = 5
 _FARTHEST = 4.0
 _FIRST_PENANCE = 64
 _LONGEST_PENANCE = 2**16
@@ -33,6 +35,7 @@ class Pace:
     """Whether the rows of several requests may share a call: their answers are the same, and come sooner."""
     recent: int = 1
     """How many requests shared the latest call."""
+    _surprises: int = 0
     _penance: int = 0
     _next_penance: int = _FIRST_PENANCE
 
@@ -57,16 +60,21 @@ class Pace:
             return most
         return max(1, min(most, 1 + int((seconds - self.seconds) / self.row_seconds))) if self.batches else 1
 
-    def ran_in_loop(self, wall: float, cpu: float) -> None:
-        """A run in the event loop took so long; the time that others held the core is none of its own."""
-        if cpu > LOOP_SECONDS * 2 or wall > _SURPRISE_SECONDS:
+    def ran_in_loop(self, seconds: float) -> None:
+        """A run in the event loop took so long. On a busy machine one may by accident; many in a row hardly."""
+        if seconds <= _SURPRISE_SECONDS:
+            self._surprises = 0
+            return
+        self._surprises += 1
+        if self._surprises >= _MOST_SURPRISES:
+            self._surprises = 0
             self._penance = self._next_penance
             self._next_penance = min(2 * self._next_penance, _LONGEST_PENANCE)
 
     def ran_in_thread(self, rows: int, row_size: int, seconds: float) -> None:
         """A run in a thread took so long: what is known grows with it if it was shorter, or larger and still light."""
         if self._penance:
-            self._penance = self._next_penance if seconds > LIGHT_SECONDS * max(1, rows) else self._penance - 1
+            self._penance -= 1
         each = seconds / max(1, rows)
         is_news = self.seconds == inf or (row_size >= self.row_size and each < self.seconds)
         is_larger = row_size > self.row_size and each <= LIGHT_SECONDS

@@ -175,7 +175,8 @@ class Connection(HttpToolsProtocol):
         self._due = self.loop.time() + self._limits.body_seconds
         self._is_body = True
         if self._may_go_express():
-            self._trip = self.cycle = _Trip()
+            self.cycle: Any = _Trip()
+            self._trip = self.cycle
         else:
             self._trip = None
             self._hand_on()

@@ -6,15 +6,12 @@ come for three turns, or one if as many are there as shared the last call, the c
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from tfmodel_runtime.engine.pace import LOOP_SECONDS, Pace
 from tfmodel_runtime.running.work import Work, late, outcomes
 
 _QUIET_TURNS = 3
 _MOST_ROWS = 128
-
-Ran = Callable[[int], None]
 
 
 class _Group:
@@ -92,9 +89,9 @@ def _run(works: list[Work]) -> None:
             wanted.append(work)
     if not wanted:
         return
-    begun, cpu = time.perf_counter(), time.thread_time()
+    begun = time.perf_counter()
     found = outcomes(wanted)
-    wanted[0].pace.ran_in_loop(time.perf_counter() - begun, time.thread_time() - cpu)  # type: ignore[union-attr] # `takes`
+    wanted[0].pace.ran_in_loop(time.perf_counter() - begun)  # type: ignore[union-attr] # `takes`
     for work, outcome in zip(wanted, found, strict=True):
         if isinstance(outcome, BaseException):
             work.answer(None, outcome)

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from tfmodel_runtime.running.work import Outputs, Work, late, outcomes
@@ -71,9 +72,8 @@ class Slots:
         while self._free and self._waiting:
             works = self._take()
             self._free -= 1
-            loop = asyncio.get_running_loop()
             running = self._threads.submit(_outcomes, works)
-            running.add_done_callback(lambda ended, works=works: _tell(loop, self._ended, works, ended))  # type: ignore[misc] # a default is how a loop's value is kept
+            running.add_done_callback(partial(_tell, asyncio.get_running_loop(), self._ended, works))
 
     def _take(self) -> list[Work]:
         """The call that has waited longest, and those that may share it."""
