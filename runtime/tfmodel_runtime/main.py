@@ -16,6 +16,7 @@ from tfmodel_runtime.batching import parameters
 from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
 from tfmodel_runtime.engine.measuring import measure
 from tfmodel_runtime.engine.saved_model import SavedModel
@@ -36,12 +37,10 @@ from tfmodel_runtime.open_inference import OpenInference
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
-from tfmodel_runtime.rest.app import AdminApp, RestApp, operations
+from tfmodel_runtime.rest.app import AdminApp, Operations, RestApp
 from tfmodel_runtime.rest.connection import Limits
-from tfmodel_runtime.rest.docs import Docs
 from tfmodel_runtime.rest.express import Express
-from tfmodel_runtime.rest.gate import OPERATIONS, Gate, Rules
-from tfmodel_runtime.rest.handle import Handle
+from tfmodel_runtime.rest.gate import OPERATIONS, Application, Gate, Rules
 from tfmodel_runtime.rest.server import RestServer
 from tfmodel_runtime.security import tls
 from tfmodel_runtime.security.follow import follow
@@ -99,17 +98,17 @@ async def serve(flags: Flags) -> None:
         most_body_bytes=flags.rest_max_body_bytes,
     )
     monitoring_path = _monitoring_path(flags)
-    pages = operations(readiness, metrics, tfserving_path=monitoring_path)
-    Docs(manager).add_to(pages)
+    shown = Operations(readiness, metrics, partial(_pages, manager, monitoring_path), tfserving_path=monitoring_path)
     inference = OpenInference(manager, predictor, readiness, version=version("tfmodel"))
     api_v2 = ApiV2(
         inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
     )
     security = _security(flags)
     followers: list[Follower] = [*security.followers, *([lambda: file.follow(manager)] if file else [])]
-    app = RestApp(api, api_v2, pages, _handle(flags, predictor, metrics, readiness, followers))
+    app = RestApp(api, api_v2, shown, _handle(flags, predictor, metrics, readiness, followers))
     services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
-    admin = AdminApp(api, operations(readiness, metrics, tfserving_path=monitoring_path))
+    told = Operations(readiness, metrics, partial(_pages, None, monitoring_path), tfserving_path=monitoring_path)
+    admin = AdminApp(api, told)
     parts = Parts(
         manager,
         predictor,
@@ -122,12 +121,22 @@ async def serve(flags: Flags) -> None:
     await Lifecycle(flags, parts).run()
 
 
+def _pages(manager: Manager | None, monitoring_path: str | None) -> Application:
+    """What answers people, made when the first one comes: the framework takes longer to import than a model to load."""
+    from tfmodel_runtime.rest.pages import pages  # noqa: PLC0415 - see above
+
+    known = ["/healthz", "/readyz", "/metrics", *([monitoring_path] if monitoring_path else [])]
+    return pages(known, manager)
+
+
 def _handle(
     flags: Flags, predictor: Predictor, metrics: Metrics, readiness: Readiness, followers: list[Follower]
-) -> Handle | None:
+) -> Application | None:
     """What answers with the user's handler; None if there is none."""
     if flags.handler is None:
         return None
+    from tfmodel_runtime.rest.handle import Handle  # noqa: PLC0415 - the parser of forms only where there is a handler
+
     timeout = flags.rest_api_timeout_in_ms / 1000
     service = HandlerService(
         flags.model_name,
@@ -256,8 +265,8 @@ def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batc
     options = Options(
         is_managed=flags.managed_store,
         tags=flags.saved_model_tags,
-        intra_op_threads=flags.tensorflow_intra_op_parallelism,
-        inter_op_threads=flags.tensorflow_inter_op_parallelism,
+        intra_op_threads=flags.tensorflow_intra_op_parallelism or 1,
+        inter_op_threads=flags.tensorflow_inter_op_parallelism or max(2, cores()),
     )
     loader = EngineLoader(options, prepare=_prepare(flags, batching))
     retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)

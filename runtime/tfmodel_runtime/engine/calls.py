@@ -14,13 +14,16 @@ from tfmodel_runtime.engine.capi import Output, Status, library
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, UnimplementedError
 
-
-class _Statuses(threading.local):
-    def __init__(self) -> None:
-        self.mine = Status()
+_of_this_thread = threading.local()
 
 
-_STATUSES = _Statuses()
+def _status() -> Status:
+    """The thread's own; made with its first call, since the library is not opened by an import."""
+    try:
+        found: Status = _of_this_thread.status
+    except AttributeError:
+        found = _of_this_thread.status = Status()
+    return found
 
 
 class PreparedCall:
@@ -44,7 +47,7 @@ class PreparedCall:
         """
         fed = self._fed_type()
         found = self._found_type()
-        status = _STATUSES.mine
+        status = _status()
         inputs, outputs = self._counts
         arrays = list(feeds.values())
         try:
