@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from tfmodel_runtime.batching.batching import Batching
@@ -135,10 +136,7 @@ class Predictor:
         def finish(outputs: Outputs | None, error: BaseException | None) -> None:
             answer: Answer | RuntimeFault
             try:
-                if error is not None:
-                    raise error
-                self._metrics.ran(request, time.perf_counter() - begun)
-                answer = encode(handle, signature, outputs or {})
+                answer = self._encoded(request, begun, outputs, error, partial(encode, handle, signature))
                 code = Code.OK
             except RuntimeFault as fault:
                 answer, code = fault, code_of(fault)
@@ -153,6 +151,19 @@ class Predictor:
         work.done = finish
         self._inline.submit(work)
         return True
+
+    def _encoded(
+        self,
+        request: Request,
+        begun: float,
+        outputs: Outputs | None,
+        error: BaseException | None,
+        encode: Callable[[Outputs], Answer],
+    ) -> Answer:
+        if error is not None:
+            raise error
+        self._metrics.ran(request, time.perf_counter() - begun)
+        return encode(outputs or {})
 
     def _light_work(self, call: Call, handle: Handle, signature: Signature, decode: Decode) -> Work | None:
         """The call that is wanted, if it is light and can be read."""
