@@ -25,7 +25,7 @@ e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is
 fuzz: ## A long run of the tests that send random input: more than 100,000 inputs, ten minutes
 	@hack/setup/venv.sh && TFMODEL_FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest tests/contract/fuzz tests/contract/rest/test_docs.py
 
-images: ## Build the images of operator, runtime and trainer
+images: ## Build the images of operator, runtime, trainer and TF.js export
 	@hack/images/build.sh
 
 cluster-up: ## Make a kind cluster that holds the images; prints its KUBECONFIG
