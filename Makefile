@@ -17,7 +17,7 @@ unit: ## Unit tests
 	@hack/setup/venv.sh && .venv/bin/python -m pytest tests/unit
 
 contract: ## Tests of the wire, of the CRD and of the chart, against real servers
-	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
+	@hack/setup/venv.sh && hack/setup/packages.sh && hack/setup/tfjs.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
 
 e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is made
 	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e

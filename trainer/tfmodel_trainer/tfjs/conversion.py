@@ -32,7 +32,7 @@ def convert(saved_model: Path, signature: str, folder: Path) -> None:
     function = tf.saved_model.load(str(saved_model), ["serve"]).signatures[signature]
     file = folder / MODEL_FILE
     model = json.loads(file.read_bytes())
-    model["signature"] = _named(model["signature"], _inputs(function), _outputs(function))
+    model["signature"] = named(model["signature"], _inputs(function), _outputs(function))
     model["userDefinedMetadata"] = {"structuredOutputKeys": list(_outputs(function))}
     file.write_text(json.dumps(model))
 
@@ -49,7 +49,7 @@ def _outputs(function: Any) -> dict[str, str]:
     }
 
 
-def _named(signature: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, Any]:
+def named(signature: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, Any]:
     """The signature by aliases and in their order, by which TensorFlow.js hands outputs out.
 
     The converter itself names a tensor only where no other has its type and shape, and leaves the order to chance.

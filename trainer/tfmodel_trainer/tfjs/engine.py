@@ -25,7 +25,7 @@ class TFJSError(Exception):
 class Model:
     """A graph model, loaded. `inputs` are the names of those that it uses."""
 
-    def __init__(self, folder: Path, *, scripts: Path = SCRIPTS) -> None:
+    def __init__(self, folder: Path) -> None:
         """Loads model.json and its weights.
 
         Raises:
@@ -38,7 +38,7 @@ class Model:
         self._engine = MiniRacer()
         self._engine.eval(Path(__file__).with_name("host.js").read_text())
         for name in _FILES:
-            self._engine.eval((scripts / name).read_text())
+            self._engine.eval((SCRIPTS / name).read_text())
         self._call("start")
         text = (folder / MODEL_FILE).read_text()
         shards = (path for group in json.loads(text)["weightsManifest"] for path in group["paths"])
@@ -85,4 +85,3 @@ class Model:
         except (JSPromiseError, JSTimeoutException, JSEvalException, TimeoutError) as error:
             told = str(error).removeprefix("JavaScript rejected promise with reason: ").partition("\n")[0]
             raise TFJSError(told[:_LONGEST_ERROR] or f"no answer within {_LIMIT_SECONDS:g} s") from error
-
