@@ -30,6 +30,19 @@ def half_plus_two(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "half_plus_three" / "2"), signatures=signatures)
 
 
+def pairs(folder: Path) -> None:
+    """A row of two numbers, of which the second counts ten times: their order matters. A TensorFlow 1 graph."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 2], name="x")
+        weights = v1.get_variable("weights", initializer=tf.constant([[2.0], [5.0]]), use_resource=False)
+        y = tf.squeeze(tf.matmul(x, weights), axis=1, name="y")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(folder / "pairs" / "1"), {"x": x}, {"y": y})
+
+
 def flowers(folder: Path) -> None:
     import tensorflow as tf
 
@@ -326,6 +339,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
         half_plus_two,
+        pairs,
         flowers,
         types,
         graph_with_table,

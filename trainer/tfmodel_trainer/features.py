@@ -1,8 +1,8 @@
 """Names for the features of a signature that takes one unnamed row of numbers: the order then stands in the model, not in each client.
 
-The placeholder that was fed becomes one with a default: the named inputs, put together in the order of the training. The signature takes
-the named inputs; `<signature>_by_position` feeds the placeholder itself, as before. Nothing else of the graph is touched, so that both
-compute the same.
+The operations between the row and the outputs are there a second time, on a row that is put together from named inputs in the order of
+the training; variables, constants and functions are shared. The signature takes the named inputs, and `<signature>_by_position` is what it
+was. A default for the placeholder of the row would be shorter, but TensorFlow's optimizer asks for the default even where the row is fed.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ from google.protobuf.message import DecodeError
 from tfmodel.api.reasons import FailureReason
 from tfmodel.wire import messages
 from tfmodel_runtime.engine.signature import BY_POSITION, Signature, fed_by_position, signatures_of
-from tfmodel_trainer import tags
+from tfmodel_trainer import copying, tags
 from tfmodel_trainer.errors import ExportError
 
 _FILE = "saved_model.pb"
+_BY_NAME = "_by_name"
+_ROW = "by_name/row"
 _HINT = "give export.featureNames a name for each number of the row, or leave it out"
 
 
@@ -65,43 +67,34 @@ def _check(signature: Signature, names: Sequence[str]) -> None:
 
 def _name_inputs(graph: Any, signature: Signature, names: Sequence[str]) -> None:
     spec = next(iter(signature.inputs.values()))
-    node_name = spec.tensor_name.partition(":")[0]
     rows, dtype = (spec.shape or (-1,))[0], int(spec.data_type)
-    fed = [f"{node_name}/{name}" for name in names]
-    node = next((one for one in graph.graph_def.node if one.name == node_name), None)
-    if node is not None and node.op == "Placeholder":
-        for name in fed:
-            _placeholder(graph, name, dtype, rows)
-        _put_together(graph, node, fed, dtype)
-    elif node is None or f"{node_name}/row" not in node.input:  # else another signature takes the same tensor
-        raise ExportError(
-            FailureReason.FEATURE_NAMES_MISMATCH,
-            f"the input {spec.alias} of signature {signature.name!r} is no placeholder, and cannot be named",
-            _HINT,
-        )
+    within = f"{signature.name}{_BY_NAME}"
+    row = _row(graph.graph_def, within, names, rows, dtype)
     definition = graph.signature_def[signature.name]
     graph.signature_def[signature.name + BY_POSITION].CopyFrom(definition)
+    copies = copying.copied(
+        graph.graph_def, {spec.tensor_name: row}, [info.name for info in definition.outputs.values()], within
+    )
+    for info in definition.outputs.values():
+        info.name = copies.get(info.name, info.name)
     definition.inputs.clear()
-    for name, tensor in zip(names, fed, strict=True):
+    for name in names:
         info = definition.inputs[name]
-        info.name, info.dtype = f"{tensor}:0", dtype
+        info.name, info.dtype = f"{within}/{name}:0", dtype
         info.tensor_shape.dim.add(size=rows)
 
 
-def _placeholder(graph: Any, name: str, dtype: int, rows: int) -> None:
-    node = graph.graph_def.node.add(name=name, op="Placeholder")
-    node.attr["dtype"].type = dtype
-    node.attr["shape"].shape.dim.add(size=rows)
-
-
-def _put_together(graph: Any, node: Any, fed: Sequence[str], dtype: int) -> None:
-    """Makes the placeholder one with a default: the columns that are fed, side by side."""
-    pack = graph.graph_def.node.add(name=f"{node.name}/row", op="Pack", input=fed)
-    pack.attr["N"].i = len(fed)
+def _row(graph_def: Any, within: str, names: Sequence[str], rows: int, dtype: int) -> str:
+    """Adds an input for each name, and the row of them; the row's tensor."""
+    for name in names:
+        node = graph_def.node.add(name=f"{within}/{name}", op="Placeholder")
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.dim.add(size=rows)
+    pack = graph_def.node.add(name=f"{within}/{_ROW}", op="Pack", input=[f"{within}/{name}" for name in names])
+    pack.attr["N"].i = len(names)
     pack.attr["T"].type = dtype
     pack.attr["axis"].i = 1
-    node.op = "PlaceholderWithDefault"
-    node.input.append(pack.name)
+    return f"{pack.name}:0"
 
 
 def _rename_function(graph: Any, signature: str) -> None:
