@@ -54,7 +54,7 @@ def page(model: Path, pictures: np.ndarray) -> Iterator[tuple[str, Queue[dict[st
     files["/check.html"] = Path(__file__).with_name("check.html").read_bytes()
 
     class Handler(example.Handler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - http.server calls it by this name
             if self.path not in files:
                 super().do_GET()
                 return
@@ -63,12 +63,12 @@ def page(model: Path, pictures: np.ndarray) -> Iterator[tuple[str, Queue[dict[st
             self.end_headers()
             self.wfile.write(files[self.path])
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 - as above
             posted.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     server = example.serve(model, handler=Handler)
@@ -114,4 +114,5 @@ def test_004_the_page_in_a_browser_gives_what_keras_gives(
     for drawn in np.array(told["drawn"]).reshape(-1, 28, 28):
         rows, columns = (np.flatnonzero(drawn.max(axis=axis) > 64) for axis in (1, 0))
         assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
-        assert abs(rows.min() + rows.max() - 27) <= 2 and abs(columns.min() + columns.max() - 27) <= 2
+        assert abs(rows.min() + rows.max() - 27) <= 2
+        assert abs(columns.min() + columns.max() - 27) <= 2

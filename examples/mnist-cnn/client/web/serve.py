@@ -7,6 +7,7 @@ TensorFlow.js is where hack/setup/tfjs.sh puts it; on a web site, take @tensorfl
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 PAGE = Path(__file__).parent
 
@@ -14,7 +15,7 @@ PAGE = Path(__file__).parent
 class Handler(SimpleHTTPRequestHandler):
     """Files of three folders; nothing else is in reach."""
 
-    folders = {"": PAGE, "tfjs": Path(sys.prefix) / "share" / "tfjs"}
+    folders = MappingProxyType({"": PAGE, "tfjs": Path(sys.prefix) / "share" / "tfjs"})
 
     def translate_path(self, path):
         parts = super().translate_path(path).removeprefix(self.directory).strip("/").split("/")
