@@ -7,6 +7,7 @@ as processes. What a Job's pod has mounted is a folder here.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,8 @@ def run(options: Options) -> None:
     Raises:
         CommandError: a step failed; the text says which and why.
     """
+    for asked in (signal.SIGINT, signal.SIGTERM):  # both end what was started here; a shell's background job ignores the first
+        signal.signal(asked, signal.default_int_handler)
     manifests = read(options.manifest)
     model = manifests.model
     _announce(manifests)
