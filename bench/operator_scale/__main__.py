@@ -24,8 +24,9 @@ from client import Client  # noqa: E402
 from models import NAMESPACES, kind_of, models, namespace  # noqa: E402
 from process import Process, peak, quantile  # noqa: E402
 from report import Row, table  # noqa: E402
-from testkit.apiserver import ApiServer  # noqa: E402
 from world import World  # noqa: E402
+
+from testkit.apiserver import ApiServer  # noqa: E402
 
 _TFMODELS = "/apis/tfmodel.dev/v1alpha1/namespaces/{}/tfmodels"
 _LONGEST_SECONDS = 900
