@@ -204,6 +204,6 @@ def parsed() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as made:
         print(asyncio.run(main(parsed(), Path(made))))
