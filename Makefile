@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit contract e2e fuzz bench images cluster-up cluster-down generate requirements format
+.PHONY: help demo test check unit contract e2e fuzz bench bench-operator images cluster-up cluster-down generate requirements format
 
 bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags out join
 upper = $(shell echo '$1' | tr 'a-z-' 'A-Z_')
@@ -31,6 +31,9 @@ fuzz: ## A long run of the tests that send random input: more than 100,000 input
 
 bench: ## Compare with other servers; HELP=1 lists the variables (PEERS=kserve MODELS=iris takes minutes)
 	@hack/setup/venv.sh && .venv/bin/python bench/compare.py $(if $(HELP),--help) $(foreach name,$(bench_variables),$(call option,$(name)))
+
+bench-operator: ## Measure the operator with 1,000 TFModels on a real API server: memory, calls, times (MODELS=100 for a quick part)
+	@hack/setup/venv.sh && PATH="$$(hack/cluster/bin.sh etcd kube-apiserver kubectl):$$PATH" .venv/bin/python bench/operator_scale --models=$${MODELS:-1000}
 
 images: ## Build the images of operator, runtime, trainer and TF.js export
 	@hack/images/build.sh
