@@ -23,10 +23,11 @@ from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
 from tfmodel_runtime.errors import InvalidInputError, LoadError
 from tfmodel_runtime.flags import Flags, parse
+from tfmodel_runtime.grpc.dispatch import Service
 from tfmodel_runtime.grpc.inference_service import InferenceService
 from tfmodel_runtime.grpc.model_service import ModelService
 from tfmodel_runtime.grpc.prediction_service import PredictionService
-from tfmodel_runtime.grpc.server import GrpcServer, Service
+from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.handler.following import HandlerFile
 from tfmodel_runtime.handler.service import HandlerService, one_signature_wanted
 from tfmodel_runtime.lifecycle import Follower, Lifecycle, Parts

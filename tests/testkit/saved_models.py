@@ -30,6 +30,23 @@ def half_plus_two(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "half_plus_three" / "2"), signatures=signatures)
 
 
+def weighty(folder: Path) -> None:
+    """Half plus two that holds 16 MiB besides, so that memory that does not come back is seen."""
+    import tensorflow as tf
+
+    class Weighty(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = tf.Variable(tf.ones([16, 2**18]))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def predict(self, x):
+            return {"y": x * self.weights[0, 0] / 2 + 2}
+
+    model = Weighty()
+    tf.saved_model.save(model, str(folder / "weighty" / "1"), signatures={"serving_default": model.predict})
+
+
 def flowers(folder: Path) -> None:
     import tensorflow as tf
 
@@ -290,6 +307,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
         half_plus_two,
+        weighty,
         flowers,
         types,
         graph_with_table,

@@ -6,6 +6,7 @@ is read by the standard library; what that refuses too (Inf, any depth), or is w
 
 import json
 import math
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from tfmodel_runtime.codec.json_reader import Reader
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 _MOST_QUOTED = 256
 _NAMES = {str: "String", list: "Array", dict: "Object", int: "Number", float: "Number"}
@@ -63,6 +65,8 @@ def _read(text: bytes) -> Any:
         except orjson.JSONDecodeError:
             pass
     decoded = text.decode("utf-8", errors="surrogateescape")
+    if _SURROGATE.search(decoded):  # the standard library takes halves of pairs
+        return Reader(decoded).root()
     try:
         root, _end = _TOLERANT.raw_decode(decoded.lstrip(" \t\r\n"))
     except (ValueError, OverflowError, RecursionError):
