@@ -20,8 +20,10 @@ from google.protobuf.message import DecodeError
 from tfmodel.wire import messages
 from tfmodel_runtime.engine.capi import Output, Status, library
 from tfmodel_runtime.engine.graph import is_unbounded
+from tfmodel_runtime.engine.program import Program
+from tfmodel_runtime.engine.samples import Sample, keep
 from tfmodel_runtime.engine.session import content, empty_buffer, run_options, session_options
-from tfmodel_runtime.engine.signature import Signature, TensorSpec, signatures_of
+from tfmodel_runtime.engine.signature import Signature, signatures_of
 from tfmodel_runtime.engine.tensors import Array, InputTensor, read
 from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError, UnimplementedError
 from tfmodel_runtime.statuses import Code
@@ -33,10 +35,12 @@ _SLOW_SECONDS = 0.005
 class SavedModel:
     """A loaded SavedModel. Make one with `load`."""
 
-    def __init__(self, session: int, graph: int, meta_graph: Any) -> None:
+    def __init__(self, program: Program, meta_graph: Any) -> None:
         self._library = library()
-        self._session = session
-        self._graph = graph
+        self.program = program
+        """What requests run on; `exchange` replaces it."""
+        self.samples: list[Sample] | None = None
+        """What was asked so far and is to be kept; None keeps nothing."""
         self._is_closed = False
         kept = messages.MetaGraphDef(
             signature_def=meta_graph.signature_def
@@ -50,7 +54,7 @@ class SavedModel:
         """By how much the memory of the process grew while it was loaded."""
         self._is_unbounded = is_unbounded(meta_graph)
         self._slow: set[str] = set()
-        self._outputs = self._find_outputs()
+        program.outputs = self._find_outputs(program)
 
     @classmethod
     def load(
@@ -77,10 +81,11 @@ class SavedModel:
             if status.code:
                 found.TF_DeleteGraph(graph)
                 raise LoadError(str(path), status.message, status.code)
+            program = Program(session, graph)
             try:
-                return cls(session, graph, messages.MetaGraphDef.FromString(content(meta_graph)))
+                return cls(program, messages.MetaGraphDef.FromString(content(meta_graph)))
             except DecodeError as error:
-                _free(session, graph)
+                program.close()
                 raise LoadError(str(path), f"the graph cannot be read: {error}", Code.DATA_LOSS) from error
 
     def run(
@@ -90,10 +95,12 @@ class SavedModel:
         fetches: Sequence[str] | None = None,
         *,
         timeout_seconds: float | None = None,
+        program: Program | None = None,
     ) -> dict[str, Array]:
         """The outputs by alias for the inputs by alias. Blocks; other threads may run at the same time.
 
-        `fetches` are the aliases of the outputs that are wanted; None means all. Outputs are not to be written to.
+        `fetches` are the aliases of the outputs that are wanted; None means all. Outputs are not to be written to. `program` is
+        another one to run on than the model's.
 
         Raises:
             ExecutionError: an op failed, with TensorFlow's code and text.
@@ -104,13 +111,16 @@ class SavedModel:
         """
         if self._is_closed:
             raise RuntimeError("a closed model cannot be run")
+        if self.samples is not None:
+            keep(self.samples, Sample(signature, feeds, fetches))
         wanted = list(signature.outputs) if fetches is None else list(fetches)
-        inputs = [self._outputs[signature.inputs[alias].tensor_name] for alias in feeds]
-        outputs = [self._outputs[signature.outputs[alias].tensor_name] for alias in wanted]
+        running = program or self.program
+        inputs = [running.outputs[signature.inputs[alias].tensor_name] for alias in feeds]
+        outputs = [running.outputs[signature.outputs[alias].tensor_name] for alias in wanted]
         limit = timeout_seconds if self._is_unbounded or signature.name in self._slow else None
         begun = time.monotonic()
         with _inputs(feeds) as tensors, _results(len(wanted)) as results:
-            status = self._session_run(inputs, tensors, outputs, results, limit)
+            status = self._session_run(running.session, inputs, tensors, outputs, results, limit)
             if status.code == Code.DEADLINE_EXCEEDED and limit is not None:
                 raise TimedOutError(status.message)
             self._note_time(signature.name, time.monotonic() - begun)
@@ -127,6 +137,7 @@ class SavedModel:
 
     def _session_run(
         self,
+        session: int,
         inputs: Sequence[Output],
         tensors: Sequence[InputTensor],
         outputs: Sequence[Output],
@@ -136,7 +147,7 @@ class SavedModel:
         status = Status()
         with run_options(timeout_seconds) as options:
             self._library.TF_SessionRun(
-                self._session,
+                session,
                 options,
                 (Output * len(inputs))(*inputs),
                 (ctypes.c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors)),
@@ -151,19 +162,24 @@ class SavedModel:
             )
         return status
 
+    def exchange(self, program: Program) -> Program:
+        """Has later requests run on another program; gives the one before, on which requests may still be running."""
+        before, self.program = self.program, program
+        return before
+
     def close(self) -> None:
         """Gives the memory back; once is enough. Nobody may be running the model, or run it afterwards."""
         if self._is_closed:
             return
         self._is_closed = True
-        _free(self._session, self._graph)
+        self.program.close()
 
-    def _find_outputs(self) -> dict[str, Output]:
-        """TF_Output of each tensor that a signature names; a signature that names a missing one cannot be called."""
+    def _find_outputs(self, program: Program) -> dict[str, Output]:
+        """The place of each tensor that a signature names; a signature that names a missing one cannot be called."""
         found: dict[str, Output] = {}
         for name, signature in list(self.signatures.items()):
             specs = (*signature.inputs.values(), *signature.outputs.values())
-            places = {spec.tensor_name: self._output(spec) for spec in specs}
+            places = {spec.tensor_name: program.find(spec.tensor_name) for spec in specs}
             missing = sorted(tensor for tensor, place in places.items() if place is None)
             if missing:
                 _log.warning("signature %s is left out: the graph has no %s", name, ", ".join(missing))
@@ -171,21 +187,6 @@ class SavedModel:
                 continue
             found.update({tensor: place for tensor, place in places.items() if place is not None})
         return found
-
-    def _output(self, spec: TensorSpec) -> Output | None:
-        name, _, index = spec.tensor_name.partition(":")
-        operation = self._library.TF_GraphOperationByName(self._graph, name.encode()) if name else None
-        if not operation or not (index or "0").isdecimal():
-            return None
-        number = int(index or 0)
-        return Output(operation, number) if number < self._library.TF_OperationNumOutputs(operation) else None
-
-
-def _free(session: int, graph: int) -> None:
-    found, status = library(), Status()
-    found.TF_CloseSession(session, status.pointer)
-    found.TF_DeleteSession(session, status.pointer)
-    found.TF_DeleteGraph(graph)
 
 
 def _read(alias: str, pointer: int) -> Array:
