@@ -69,8 +69,8 @@ def optimize(work: Work, wanted: Mode) -> tuple[Outcome, Program | None]:
     best: Program | None = None
     outcome = Outcome(Mode.NONE)
     try:
+        graph = _frozen(work)  # first: a model with a state must not be asked made-up requests
         chosen = _samples(work.model)
-        graph = _frozen(work)
         for mode in (Mode.GRAPH, Mode.XLA)[: 1 if wanted is Mode.GRAPH else 2]:
             found = _try(work, graph, mode, chosen, best or work.model.program)
             if isinstance(found, tuple):
