@@ -1,5 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit contract e2e fuzz images cluster-up cluster-down generate requirements format
+.PHONY: help demo test check unit contract e2e fuzz bench images cluster-up cluster-down generate requirements format
+
+bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags out join
+upper = $(shell echo '$1' | tr 'a-z-' 'A-Z_')
+option = $(if $(filter command,$(firstword $(origin $(call upper,$1)))),--$1='$($(call upper,$1))')
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +28,9 @@ e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is
 
 fuzz: ## A long run of the tests that send random input: more than 100,000 inputs, ten minutes
 	@hack/setup/venv.sh && TFMODEL_FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest tests/contract/fuzz tests/contract/rest/test_docs.py
+
+bench: ## Compare with other servers; HELP=1 lists the variables (PEERS=kserve MODELS=iris takes minutes)
+	@hack/setup/venv.sh && .venv/bin/python bench/compare.py $(if $(HELP),--help) $(foreach name,$(bench_variables),$(call option,$(name)))
 
 images: ## Build the images of operator, runtime and trainer
 	@hack/images/build.sh

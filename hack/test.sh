@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tests: set-up, checks, then one pytest run over unit, contract and end-to-end tests, whose summary is the last line.
-# The checks run while the cluster and the images are made.
+# All tests: set-up, checks, then unit, contract and end-to-end tests. The last line counts them.
+# The checks run while the cluster and the images are made. The end-to-end tests, which mostly wait for the cluster, run beside
+# the others, which mostly compute; what they print is shown, and followed, once the others are through.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source hack/setup/certificates.sh
@@ -11,16 +12,23 @@ hack/setup/packages.sh
 say "cluster and images (the first time takes a quarter of an hour), and checks beside them"
 PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH
-named=$(mktemp)
-trap 'rm -f "$named"' EXIT
-hack/cluster/ready.sh >"$named" &
+results=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$results"' EXIT
+hack/cluster/ready.sh >"$results/kubeconfig" &
 making=$!
 checks=passed
 hack/check.sh || checks=failed
 say "checks $checks"
 wait $making || { say "there is no cluster to test on: see above"; exit 1; }
 [ "$checks" = passed ] || exit 1
-KUBECONFIG=$(cat "$named")
+KUBECONFIG=$(cat "$results/kubeconfig")
 export KUBECONFIG
 say "tests"
-.venv/bin/python -m pytest tests "$@"
+.venv/bin/python -m pytest tests/e2e --junitxml "$results/e2e.xml" >"$results/e2e" 2>&1 &
+on_cluster=$!
+outcome=0
+.venv/bin/python -m pytest tests/unit tests/contract --junitxml "$results/machine.xml" || outcome=1
+tail -n +1 -f --pid=$on_cluster "$results/e2e"
+wait $on_cluster || outcome=1
+.venv/bin/python hack/count.py "$results"/*.xml || outcome=1
+exit $outcome

@@ -30,6 +30,23 @@ def half_plus_two(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "half_plus_three" / "2"), signatures=signatures)
 
 
+def weighty(folder: Path) -> None:
+    """Half plus two that holds 16 MiB besides, so that memory that does not come back is seen."""
+    import tensorflow as tf
+
+    class Weighty(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = tf.Variable(tf.ones([16, 2**18]))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def predict(self, x):
+            return {"y": x * self.weights[0, 0] / 2 + 2}
+
+    model = Weighty()
+    tf.saved_model.save(model, str(folder / "weighty" / "1"), signatures={"serving_default": model.predict})
+
+
 def flowers(folder: Path) -> None:
     import tensorflow as tf
 
@@ -225,7 +242,7 @@ def slow_and_rare(folder: Path) -> None:
 
 
 def with_variables(folder: Path) -> None:
-    """Models that can be frozen, in the forms that variables are used in, and such that cannot."""
+    """Models that can be frozen, in the forms that variables are used in."""
     import tensorflow as tf
 
     vector = tf.TensorSpec([None, 4], tf.float32, name="x")
@@ -285,8 +302,13 @@ def with_variables(folder: Path) -> None:
     model.w.assign(model.w * 2)
     tf.saved_model.save(model, str(folder / "deep_other" / "1"), signatures={"serving_default": model.plain})
 
+
+def graphs_and_noise(folder: Path) -> None:
+    """Variables as TensorFlow 1 has them, of both kinds, and a model whose answers are drawn."""
+    import tensorflow as tf
+
     class Random(tf.Module):
-        @tf.function(input_signature=[vector])
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
         def noisy(self, x):
             return {"y": x + tf.random.normal([4])}
 
@@ -369,6 +391,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
         half_plus_two,
+        weighty,
         flowers,
         types,
         graph_with_table,
@@ -377,6 +400,7 @@ def main(folder: Path) -> None:
         digits,
         slow_and_rare,
         with_variables,
+        graphs_and_noise,
         every_type,
         keras_files,
         questionable,

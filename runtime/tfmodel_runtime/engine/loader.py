@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfmodel.store import manifest
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.warmup import warm_up
 from tfmodel_runtime.errors import LoadError
@@ -93,6 +92,8 @@ def generate(model: SavedModel, path: Path, row_counts: Sequence[int] = (1,)) ->
 
 
 def _check_sizes(path: Path) -> None:
+    from tfmodel.store import manifest  # noqa: PLC0415 - pydantic, which takes as long to import as a model to load
+
     try:
         wrong = manifest.wrong_sizes(path, manifest.read(path))
     except (OSError, ValueError) as error:

@@ -6,7 +6,9 @@ on it, without a counter that each request would pay for.
 
 import weakref
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from tfmodel_runtime.engine.calls import PreparedCall
 from tfmodel_runtime.engine.capi import Output, Status, library
 
 
@@ -17,6 +19,8 @@ class Program:
         self.session = session
         self.graph = graph
         self.outputs: dict[str, Output] = {}
+        self.calls: dict[Any, PreparedCall] = {}
+        """Calls that were prepared for it, by what they feed and fetch."""
         self._after: list[Callable[[], None]] = []
         self._free = weakref.finalize(self, _free, session, graph, self._after)
         self._free.atexit = False

@@ -6,41 +6,42 @@ where it is fastest; there TensorFlow does not look at the clock. Where that mat
 for signatures whose last run was slow, a run with a deadline takes place in the session's threads, for some 50 us more.
 """
 
-import contextlib
 import ctypes
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from tfmodel.wire import messages
+from tfmodel_runtime.engine.calls import PreparedCall
 from tfmodel_runtime.engine.capi import Output, Status, library
 from tfmodel_runtime.engine.graph import is_unbounded
+from tfmodel_runtime.engine.pace import Pace
 from tfmodel_runtime.engine.program import Program
 from tfmodel_runtime.engine.samples import Sample, keep
 from tfmodel_runtime.engine.session import content, empty_buffer, run_options, session_options
 from tfmodel_runtime.engine.signature import Signature, signatures_of
-from tfmodel_runtime.engine.tensors import Array, InputTensor, read
-from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError, UnimplementedError
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import ExecutionError, LoadError, TimedOutError
 from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 _SLOW_SECONDS = 0.005
+_MOST_CALLS = 64
 
 
 class SavedModel:
     """A loaded SavedModel. Make one with `load`."""
 
     def __init__(self, program: Program, meta_graph: Any) -> None:
-        self._library = library()
         self.program = program
         """What requests run on; `exchange` replaces it."""
         self.samples: list[Sample] | None = None
-        """What was asked so far and is to be kept; None keeps nothing."""
+        """What was asked so far, where that is to be kept."""
         self._is_closed = False
         kept = messages.MetaGraphDef(
             signature_def=meta_graph.signature_def
@@ -52,7 +53,10 @@ class SavedModel:
         """How long its loading took, by phase: restore, warm_up."""
         self.load_bytes = 0
         """By how much the memory of the process grew while it was loaded."""
-        self._is_unbounded = is_unbounded(meta_graph)
+        self.is_unbounded = is_unbounded(meta_graph)
+        """Whether a run can last for any time, whatever it is fed."""
+        self.paces: dict[str, Pace] = {name: Pace() for name in self.signatures}
+        """What is known of the time that each signature takes."""
         self._slow: set[str] = set()
         program.outputs = self._find_outputs(program)
 
@@ -113,20 +117,37 @@ class SavedModel:
             raise RuntimeError("a closed model cannot be run")
         if self.samples is not None:
             keep(self.samples, Sample(signature, feeds, fetches))
-        wanted = list(signature.outputs) if fetches is None else list(fetches)
+        name = signature.name
         running = program or self.program
-        inputs = [running.outputs[signature.inputs[alias].tensor_name] for alias in feeds]
-        outputs = [running.outputs[signature.outputs[alias].tensor_name] for alias in wanted]
-        limit = timeout_seconds if self._is_unbounded or signature.name in self._slow else None
+        call = self._prepared(running, signature, feeds, fetches)
+        limit = timeout_seconds if self.is_unbounded or name in self._slow else None
         begun = time.monotonic()
-        with _inputs(feeds) as tensors, _results(len(wanted)) as results:
-            status = self._session_run(running.session, inputs, tensors, outputs, results, limit)
-            if status.code == Code.DEADLINE_EXCEEDED and limit is not None:
-                raise TimedOutError(status.message)
-            self._note_time(signature.name, time.monotonic() - begun)
-            if status.code:
-                raise ExecutionError(status.code, status.message)
-            return {alias: _read(alias, pointer) for alias, pointer in zip(wanted, results, strict=True)}
+        with run_options(limit) as options:
+            status, found = call.run(running.session, options, feeds)
+        seconds = time.monotonic() - begun
+        if found is None and status.code == Code.DEADLINE_EXCEEDED and limit is not None:
+            raise TimedOutError(status.message)
+        if seconds > _SLOW_SECONDS or self._slow:
+            self._note_time(name, seconds)
+        if found is None:
+            raise ExecutionError(status.code, status.message)
+        return dict(zip(call.wanted, found, strict=True))
+
+    def _prepared(
+        self, program: Program, signature: Signature, feeds: Mapping[str, Array], fetches: Sequence[str] | None
+    ) -> PreparedCall:
+        """The call for these inputs and outputs; kept for signatures of the model, of which few are asked for in few ways."""
+        key = (signature.name, tuple(feeds), None if fetches is None else tuple(fetches))
+        is_own = self.signatures.get(signature.name) is signature
+        found = program.calls.get(key) if is_own else None
+        if found is None:
+            wanted = signature.outputs if fetches is None else fetches
+            inputs = {alias: program.outputs[signature.inputs[alias].tensor_name] for alias in feeds}
+            outputs = {alias: program.outputs[signature.outputs[alias].tensor_name] for alias in wanted}
+            found = PreparedCall(inputs, outputs)
+            if is_own and len(program.calls) < _MOST_CALLS:
+                program.calls[key] = found
+        return found
 
     def _note_time(self, name: str, seconds: float) -> None:
         """The latest run counts: the first one is slow in every graph, since TensorFlow optimises the graph in it."""
@@ -134,33 +155,6 @@ class SavedModel:
             self._slow.add(name)
         else:
             self._slow.discard(name)
-
-    def _session_run(
-        self,
-        session: int,
-        inputs: Sequence[Output],
-        tensors: Sequence[InputTensor],
-        outputs: Sequence[Output],
-        results: Any,
-        timeout_seconds: float | None,
-    ) -> Status:
-        status = Status()
-        with run_options(timeout_seconds) as options:
-            self._library.TF_SessionRun(
-                session,
-                options,
-                (Output * len(inputs))(*inputs),
-                (ctypes.c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors)),
-                len(inputs),
-                (Output * len(outputs))(*outputs),
-                results,
-                len(outputs),
-                None,
-                0,
-                None,
-                status.pointer,
-            )
-        return status
 
     def exchange(self, program: Program) -> Program:
         """Has later requests run on another program; gives the one before, on which requests may still be running."""
@@ -187,38 +181,3 @@ class SavedModel:
                 continue
             found.update({tensor: place for tensor, place in places.items() if place is not None})
         return found
-
-
-def _read(alias: str, pointer: int) -> Array:
-    try:
-        return read(pointer)
-    except (KeyError, ValueError) as error:
-        raise UnimplementedError(f"output {alias} has a type without values") from error
-
-
-@contextlib.contextmanager
-def _inputs(feeds: Mapping[str, Array]) -> Iterator[list[InputTensor]]:
-    made: list[InputTensor] = []
-    try:
-        for alias, array in feeds.items():
-            try:
-                made.append(InputTensor(array))
-            except KeyError as error:
-                raise InvalidInputError(f"input {alias}: TensorFlow has no type like {array.dtype}") from error
-            except UnicodeEncodeError as error:
-                raise InvalidInputError(f"input {alias}: a string is not valid Unicode") from error
-        yield made
-    finally:
-        for tensor in made:
-            tensor.free()
-
-
-@contextlib.contextmanager
-def _results(count: int) -> Iterator[Any]:
-    pointers = (ctypes.c_void_p * count)()
-    try:
-        yield pointers
-    finally:
-        for pointer in pointers:
-            if pointer:
-                library().TF_DeleteTensor(pointer)
