@@ -7,6 +7,7 @@ as processes. What a Job's pod has mounted is a folder here.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from tfmodel_cli.errors import CommandError
 from tfmodel_cli.local_fields import not_used
 from tfmodel_cli.manifests import Manifests, read
 from tfmodel_cli.workspace import Workspace
+from tfmodel_operator.manifests.exporting import representative_input
 from tfmodel_operator.manifests.job import export_request
 from tfmodel_operator.manifests.runtime_flags import runtime_flags
 from tfmodel_operator.plan.naming import run_key
@@ -56,6 +58,8 @@ def run(options: Options) -> None:
     Raises:
         CommandError: a step failed; the text says which and why.
     """
+    for asked in (signal.SIGINT, signal.SIGTERM):  # both end what was started here; a shell's background job ignores the first
+        signal.signal(asked, signal.default_int_handler)
     manifests = read(options.manifest)
     model = manifests.model
     _announce(manifests)
@@ -68,8 +72,10 @@ def run(options: Options) -> None:
         workspace.prepare()
         if model.spec.training is not None:
             _train(manifests, workspace, options.inputs)
-        report = _export(model, workspace, options.inputs)
+        report = _export(manifests, workspace, options.inputs)
         _say(f"published version {report.version}: {_metrics(report)}")
+        for one in report.exports:
+            _say(f"  {one.format}: {one.file}, {one.size_bytes} bytes, largest difference {one.max_difference}")
         port = stack.enter_context(_serving(manifests, workspace, options))
         _use(model, options, port)
 
@@ -112,13 +118,15 @@ def _train(manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path
     _say(f"trained in {time.monotonic() - begun:.1f} s")
 
 
-def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) -> ExportReport:
+def _export(manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path]) -> ExportReport:
+    model = manifests.model
     local = {
         "export_dir": _exported(model, workspace, inputs),
         "metrics_file": str(workspace.job / "metrics.json"),
         "log_dir": str(workspace.job / "run" / "logs"),
         "progress_file": str(workspace.job / "progress.json"),
         "store": str(workspace.store),
+        **_representative(model, manifests, workspace, inputs),
     }
     request = export_request(model, run_key(model)).model_copy(update=local)
     report_file = workspace.root / "report.json"
@@ -132,6 +140,15 @@ def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) ->
     if report.failure is not None:
         raise CommandError(f"{report.failure.reason}: {report.failure.message}", report.failure.hint)
     return report
+
+
+def _representative(
+    model: TFModel, manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path]
+) -> dict[str, str]:
+    data, training = representative_input(model), model.spec.training
+    if data is None or training is None:
+        return {}
+    return {"representative_data": layout.input_path(data.name, training, manifests, workspace, inputs)}
 
 
 def _exported(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) -> str:

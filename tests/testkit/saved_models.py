@@ -47,6 +47,19 @@ def weighty(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "weighty" / "1"), signatures={"serving_default": model.predict})
 
 
+def pairs(folder: Path) -> None:
+    """A row of two numbers, of which the second counts ten times: their order matters. A TensorFlow 1 graph."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 2], name="x")
+        weights = v1.get_variable("weights", initializer=tf.constant([[2.0], [5.0]]), use_resource=False)
+        y = tf.squeeze(tf.matmul(x, weights), axis=1, name="y")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(folder / "pairs" / "1"), {"x": x}, {"y": y})
+
+
 def flowers(folder: Path) -> None:
     import tensorflow as tf
 
@@ -276,6 +289,42 @@ def keras_files(folder: Path) -> None:
     model.export(folder / "keras_export" / "1", verbose=False)
 
 
+def for_browsers(folder: Path) -> None:
+    """What converters to TensorFlow.js fuse and freeze: a small network of a phone's kind; a table, texts and an input that is not used."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            *(layers.Input((12, 12, 3), name="image"), layers.Conv2D(8, 3, strides=2), layers.BatchNormalization()),
+            *(layers.ReLU(6.0), layers.DepthwiseConv2D(3), layers.BatchNormalization(), layers.PReLU()),
+            *(layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax", name="scores")),
+        ]
+    )
+    network.export(folder / "mobile" / "1", verbose=False)
+
+    class Words(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            names = tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1], tf.int64), ["none", "some"])
+            self.names = tf.lookup.StaticHashTable(names, "many")
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.int64, name="count"),
+                tf.TensorSpec([None], tf.string, name="text"),
+                tf.TensorSpec([None], tf.float32, name="unused"),
+            ]
+        )
+        def call(self, count, text, unused):
+            return {"name": self.names.lookup(count), "text": tf.identity(text), "any": count > 0}
+
+    words = Words()
+    tf.saved_model.save(words, str(folder / "words" / "1"), signatures={"serving_default": words.call})
+
+
 def questionable(folder: Path) -> None:
     """Models that a scan must look into: they read and write files, run Python, and hold such operations in nested functions."""
     import tensorflow as tf
@@ -308,6 +357,7 @@ def main(folder: Path) -> None:
     for make in (
         half_plus_two,
         weighty,
+        pairs,
         flowers,
         types,
         graph_with_table,
@@ -317,6 +367,7 @@ def main(folder: Path) -> None:
         slow_and_rare,
         every_type,
         keras_files,
+        for_browsers,
         questionable,
     ):
         make(folder)

@@ -26,7 +26,7 @@ def told(body: bytes, data_type: DataType = DataType.FLOAT) -> object:
         array = read(body, data_type)
     except RuntimeFault as fault:
         return str(fault)
-    return array.dtype, array.shape, array.tolist()
+    return array.dtype, array.shape, repr(array.tolist())
 
 
 def known(body: bytes, data_type: DataType = DataType.FLOAT) -> None:
@@ -92,7 +92,9 @@ def test_a_signature_may_be_named() -> None:
     assert request.form == "row"
 
 
-@given(st.lists(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3), min_size=1))
+@given(
+    st.lists(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3), min_size=1)
+)
 def test_any_numbers_come_out_as_they_were_sent(rows: list[list[float]]) -> None:
     body = json.dumps({"instances": rows}).encode()
     known(body)
