@@ -57,7 +57,10 @@ def run(options: Options) -> None:
     Raises:
         CommandError: a step failed; the text says which and why.
     """
-    for asked in (signal.SIGINT, signal.SIGTERM):  # both end what was started here; a shell's background job ignores the first
+    for asked in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a shell's background job ignores the first, and none ends our children
         signal.signal(asked, signal.default_int_handler)
     manifests = read(options.manifest)
     model = manifests.model
