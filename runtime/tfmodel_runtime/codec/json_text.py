@@ -98,6 +98,14 @@ def write(array: Array, *, as_base64: bool = False) -> str:
     return "".join(_write(array, as_base64=as_base64))
 
 
+def numbers(array: Array) -> bytes | None:
+    """An array of finite numbers with at least one dimension as JSON, as `write` prints it; None for all others."""
+    if not array.ndim or array.dtype.num not in _PRINTED or not array.flags.c_contiguous:
+        return None
+    text = orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
+    return None if b"n" in text and b"null" in text else text
+
+
 def rows(array: Array, *, as_base64: bool = False) -> list[str]:
     """Each row of an array as JSON."""
     return [write(np.asarray(row, array.dtype), as_base64=as_base64) for row in array]
@@ -109,6 +117,9 @@ _WRITTEN = frozenset(
         DataType.UINT8, DataType.UINT32, DataType.UINT64, DataType.BOOL, DataType.STRING,
     }
 )  # fmt: skip
+
+
+_PRINTED = frozenset(np.dtype(kind).num for kind in ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u4", "u8"))
 
 
 def _write(array: Array, *, as_base64: bool) -> Iterator[str]:
