@@ -5,7 +5,6 @@ as processes. What a Job's pod has mounted is a folder here.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfmodel import contract
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
+from tfmodel_cli import export_step
 from tfmodel_cli import workspace as layout
 from tfmodel_cli.errors import CommandError
 from tfmodel_cli.local_fields import not_used
@@ -126,17 +125,8 @@ def _export(manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Pat
         **_representative(model, manifests, workspace, inputs),
     }
     request = export_request(model, run_key(model)).model_copy(update=local)
-    report_file = workspace.root / "report.json"
-    command = [sys.executable, "-m", "tfmodel_trainer.main", "export", f"--report-file={report_file}"]
     _say("export: convert, check, publish")
-    environment = {**os.environ, contract.EXPORT_REQUEST_ENV: request.to_json()}
-    subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own program
-    report = ExportReport.from_json(report_file.read_text()) if report_file.is_file() else None
-    if report is None:
-        raise CommandError("InternalError: the export step ended without a report", "please report it")
-    if report.failure is not None:
-        raise CommandError(f"{report.failure.reason}: {report.failure.message}", report.failure.hint)
-    return report
+    return export_step.run(request, workspace.root / "report.json")
 
 
 def _representative(
