@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     add("lease-namespace", "default", "namespace of the Lease")
     add("identity", environment.get("POD_NAME", socket.gethostname()), "name of this replica in the Lease")
     add("metrics-port", "8080", "port of /healthz, /readyz and /metrics", type=int)
-    add("resync-seconds", "120", "seconds between full lists, a belt beside the watches", type=float)
+    add("resync-seconds", "3600", "seconds between full lists, a belt beside the watches", type=float)
     add("log-level", "info", "least level of logs", choices=("debug", "info", "warning", "error"))
     watched = [one for one in environment.get("TFMODEL_OPERATOR_NAMESPACE", "").split(",") if one]
     parser.add_argument(

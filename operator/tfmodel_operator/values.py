@@ -130,3 +130,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     requeue_after: timedelta | None = None
     """Look again after this time though nothing was seen to change, as while a runtime loads a version."""
+    ask_after: timedelta | None = None
+    """Ask the runtime pods again after about this time, though nothing is awaited; later where there are many TFModels."""
