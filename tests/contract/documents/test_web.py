@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
-import runpy
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -43,40 +42,38 @@ def digits() -> np.ndarray:
         return data["x_test"][:COUNT]
 
 
-class Recording(SimpleHTTPRequestHandler):
-    """Files of the test beside those of the example, and what the page posts."""
-
-    files: Mapping[str, bytes] = {}
-    posted: Queue[dict[str, Any]]
-
-    def do_GET(self) -> None:
-        if self.path not in self.files:
-            super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(self.path))
-        self.end_headers()
-        self.wfile.write(self.files[self.path])
-
-    def do_POST(self) -> None:
-        self.posted.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @contextmanager
 def page(model: Path, pictures: np.ndarray) -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
     """The example's own server, which also has the test's page and pictures: an address, and what the page posts."""
-    example = runpy.run_path(str(WEB / "serve.py"))
+    spec = importlib.util.spec_from_file_location("serve", WEB / "serve.py")
+    assert spec is not None
+    assert spec.loader is not None
+    example: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    posted: Queue[dict[str, Any]] = Queue()
     files = {f"/{index}.png": png(picture) for index, picture in enumerate(pictures)}
     files["/pictures"] = json.dumps([name[1:] for name in files]).encode()
     files["/check.html"] = Path(__file__).with_name("check.html").read_bytes()
-    posted: Queue[dict[str, Any]] = Queue()
-    handler = type("Handler", (Recording, example["Handler"]), {"files": files, "posted": posted})
-    server = example["serve"](model, handler=handler)
+
+    class Handler(example.Handler):
+        def do_GET(self) -> None:  # noqa: N802 - http.server calls it by this name
+            if self.path not in files:
+                super().do_GET()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(self.path))
+            self.end_headers()
+            self.wfile.write(files[self.path])
+
+        def do_POST(self) -> None:  # noqa: N802 - as above
+            posted.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = example.serve(model, handler=Handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
