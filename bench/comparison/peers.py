@@ -87,7 +87,14 @@ PEERS = {
             None,
             "BentoML's services answer HTTP only since 1.2",
         ),
-        Peer("rayserve", "Ray Serve", ("ray", "uvicorn", "grpcio"), V1, INFER),
+        Peer(
+            "rayserve",
+            "Ray Serve",
+            ("ray", "uvicorn", "grpcio"),
+            V1,
+            INFER,
+            environment={"PYTHONPATH": str(FOLDER)},  # its proxies and replicas import the adapter's modules
+        ),
         Peer(
             "pytriton",
             "PyTriton",

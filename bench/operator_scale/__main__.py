@@ -19,13 +19,14 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests")]
 
-from audit import OPERATOR, Audit  # noqa: E402 - the tests' folder is not installed
-from client import Client  # noqa: E402
+from client import Client  # noqa: E402 - the tests' folder is not installed
 from models import NAMESPACES, kind_of, models, namespace  # noqa: E402
 from process import Process, peak, quantile  # noqa: E402
 from report import Row, table  # noqa: E402
-from testkit.apiserver import ApiServer  # noqa: E402
 from world import World  # noqa: E402
+
+from testkit.apiserver import ApiServer  # noqa: E402
+from testkit.audit import OPERATOR, Audit  # noqa: E402
 
 _TFMODELS = "/apis/tfmodel.dev/v1alpha1/namespaces/{}/tfmodels"
 _LONGEST_SECONDS = 900
@@ -203,6 +204,6 @@ def parsed() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as made:
         print(asyncio.run(main(parsed(), Path(made))))

@@ -31,7 +31,10 @@ class Process:
     def stop(self) -> None:
         """Asks it to end, and waits."""
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
     def get(self, path: str) -> str:
         """What it answers; nothing while it does not."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit import Calls
+from testkit.audit import Calls
 
 _HEAD = (
     "phase",

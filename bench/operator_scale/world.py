@@ -14,6 +14,7 @@ from typing import Any
 
 from client import Client, Json
 from models import kind_of
+
 from testkit.world import a_report
 
 _SELECTOR = "app.kubernetes.io/managed-by=tfmodel-operator"
