@@ -6,7 +6,6 @@ from typing import Any
 
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a slow start is measured, not given up
 
 import numpy as np
 import orjson

@@ -116,7 +116,8 @@ def _metric_rows(collectors: Iterable[Collector]) -> Iterator[str]:
     for collector in collectors:
         for described in collector.collect():
             name = described.name + ("_total" if described.type == "counter" else "")
-            labels = getattr(collector, "_labelnames", None) or getattr(described, "_labelnames", ())
+            own: Iterable[str] = getattr(described, "_labelnames", ())
+            labels: Iterable[str] = getattr(collector, "_labelnames", own)
             yield _row(name, described.type, labels, described.documentation)
 
 

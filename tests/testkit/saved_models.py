@@ -307,7 +307,13 @@ def with_variables(folder: Path) -> None:
             tf.debugging.assert_less(x, 100.0)
             return {"y": tf.matmul(x, self.w)}
 
-    model = Forms()
+    save_forms(folder, Forms())
+
+
+def save_forms(folder: Path, model) -> None:
+    """The forms of `with_variables`, and its deepest one alone: once with the same variables, once with others."""
+    import tensorflow as tf
+
     names = ("plain", "gathered", "branched", "looped", "asserted")
     signatures = {name: getattr(model, name) for name in names}
     tf.saved_model.save(model, str(folder / "forms" / "1"), signatures=signatures)

@@ -46,7 +46,9 @@ def digits() -> np.ndarray:
 def page(model: Path, pictures: np.ndarray) -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
     """The example's own server, which also has the test's page and pictures: an address, and what the page posts."""
     spec = importlib.util.spec_from_file_location("serve", WEB / "serve.py")
-    example = importlib.util.module_from_spec(spec)
+    assert spec is not None
+    assert spec.loader is not None
+    example: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     posted: Queue[dict[str, Any]] = Queue()
     files = {f"/{index}.png": png(picture) for index, picture in enumerate(pictures)}

@@ -194,14 +194,14 @@ def test_none_leaves_the_model_as_it_is(saved_models: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "wanted", "equal"),
     [
-        (np.float32([1.0, np.nan]), np.float32([1.0 + 1e-6, np.nan]), True),
-        (np.float32([1.0]), np.float32([1.001]), False),
-        (np.float32([1.0]), np.float64([1.0]), False),
-        (np.int64([3]), np.int64([4]), False),
-        (np.float16([1.0]), np.float16([1.005]), True),
-        (np.float32([[1.0]]), np.float32([1.0]), False),
+        (np.array([1.0, np.nan], np.float32), np.array([1.0 + 1e-6, np.nan], np.float32), True),
+        (np.array([1.0], np.float32), np.array([1.001], np.float32), False),
+        (np.array([1.0], np.float32), np.array([1.0], np.float64), False),
+        (np.array([3], np.int64), np.array([4], np.int64), False),
+        (np.array([1.0], np.float16), np.array([1.005], np.float16), True),
+        (np.array([[1.0]], np.float32), np.array([1.0], np.float32), False),
         (np.array([b"a"], object), np.array([b"b"], object), False),
-        (np.float32([np.inf]), np.float32([1e30]), False),
+        (np.array([np.inf], np.float32), np.array([1e30], np.float32), False),
     ],
 )
 def test_equal_means_within_rounding(found: np.ndarray, wanted: np.ndarray, equal: bool) -> None:
