@@ -21,7 +21,7 @@ unit: ## Unit tests
 	@hack/setup/venv.sh && .venv/bin/python -m pytest tests/unit
 
 contract: ## Tests of the wire, of the CRD and of the chart, against real servers
-	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
+	@hack/setup/venv.sh && hack/setup/packages.sh && hack/setup/tfjs.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
 
 e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is made
 	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e
@@ -35,7 +35,7 @@ bench: ## Compare with other servers; HELP=1 lists the variables (PEERS=kserve M
 bench-operator: ## Measure the operator with 1,000 TFModels on a real API server: memory, calls, times (MODELS=100 for a quick part)
 	@hack/setup/venv.sh && PATH="$$(hack/cluster/bin.sh etcd kube-apiserver kubectl):$$PATH" .venv/bin/python bench/operator_scale --models=$${MODELS:-1000}
 
-images: ## Build the images of operator, runtime and trainer
+images: ## Build the images of operator, runtime, trainer and TF.js export
 	@hack/images/build.sh
 
 cluster-up: ## Make a kind cluster that holds the images; prints its KUBECONFIG

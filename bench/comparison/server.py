@@ -82,7 +82,7 @@ def running(server: Server, python: Path | None, made: Made, log: Path, timeout_
             seconds = _first_answer(process, server, made, ports, begun + timeout_seconds) - begun
             yield Running(server, made, ports, token, seconds)
         except ServerError as error:
-            raise ServerError(f"{error} (log: {log.name})") from error
+            raise ServerError(f"{error} (log: {log.name}: {_last_line(log)})") from error
         finally:
             processes.end(token, grace_seconds=_GRACE_SECONDS)
             process.wait(_GRACE_SECONDS)
@@ -97,6 +97,11 @@ def _command(server: Server, python: Path | None, made: Made, ports: Ports) -> l
     if python is None:
         raise ServerError("it is not installed")
     return server.command(python, made, ports)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:200] if lines else "empty"
 
 
 def _free_ports(count: int) -> list[int]:

@@ -6,7 +6,6 @@ from typing import Any
 
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a slow start is measured, not given up
 
 import numpy as np
 import orjson
@@ -14,11 +13,11 @@ import ray
 from ray import serve
 from ray.serve.config import HTTPOptions, gRPCOptions
 from ray.serve.schema import LoggingConfig
+from rayserve_protocol import service_pb2
 from starlette.requests import Request
 from starlette.responses import Response
-from tritonclient.grpc import service_pb2
 
-_ADD_SERVICER = "tritonclient.grpc.service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server"
+_ADD_SERVICER = "rayserve_protocol.add_servicer"
 _MOST_WAITING = 256
 
 

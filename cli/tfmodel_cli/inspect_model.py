@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType, name
 from tfmodel_cli.errors import CommandError
-from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position, signatures_of
+from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position, has_named_features, signatures_of
 
 _EXAMPLES: dict[DataType, Any] = {DataType.STRING: "text", DataType.BOOL: True}
 _INTEGERS = "int"
@@ -34,13 +34,14 @@ def inspect_model(folder: Path) -> str:
 def _graph(graph: Any) -> list[str]:
     info = graph.meta_info_def
     lines = [f"tags: {', '.join(info.tags)}    TensorFlow {info.tensorflow_version}"]
-    for signature in signatures_of(graph).values():
+    signatures = signatures_of(graph)
+    for signature in signatures.values():
         lines += ["", f"signature {signature.name}", "  inputs"]
         lines += [_line(spec) for spec in signature.inputs.values()]
         lines += ["  outputs", *(_line(spec) for spec in signature.outputs.values())]
         lines.append(f"  example  {json.dumps(example(signature))}")
         alias = fed_by_position(signature)
-        if alias is not None:
+        if alias is not None and not has_named_features(signature.name, signatures):
             lines.append(f"  warning  the features in {alias} are told apart by their order alone")
     return lines
 

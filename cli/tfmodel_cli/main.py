@@ -93,6 +93,31 @@ def predict(  # noqa: PLR0913, PLR0917 - each parameter is a flag
 
 
 @app.command()
+def convert(  # noqa: PLR0913, PLR0917 - each parameter is a flag
+    model: Annotated[Path, typer.Argument(help="folder of a SavedModel, or a .keras or .h5 file")],
+    to: Annotated[list[str], typer.Option("--to", help="TFLite, ONNX, Keras, HDF5 or FrozenGraph; may be repeated")],
+    output: Annotated[Path, typer.Option(help="folder to write to")],
+    signature_def: Annotated[
+        str, typer.Option("--signature_def", "--signature-def", help="signature to convert")
+    ] = "serving_default",
+    quantization: Annotated[str, typer.Option(help="of TFLite: None, DynamicRange, Float16 or Int8")] = "None",
+    representative_data: Annotated[
+        Path | None,
+        typer.Option(
+            "--representative_data", "--representative-data", help="rows for Int8: .npy, .npz, .csv, .tfrecord"
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="write over files that are there")] = False,
+) -> None:
+    """Write a model in other formats, each held against the SavedModel."""
+    from tfmodel_cli import convert as converting
+
+    options = converting.Options(model, to, output, signature_def, quantization, representative_data, overwrite)
+    for line in converting.convert(options):
+        typer.echo(line)
+
+
+@app.command()
 def plan(manifest: Annotated[Path, typer.Argument(help="TFModel manifest, or a folder of manifests")]) -> None:
     """Show the objects that the operator would make."""
     from tfmodel_cli.plan_command import objects

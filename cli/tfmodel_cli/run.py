@@ -5,8 +5,8 @@ as processes. What a Job's pod has mounted is a folder here.
 """
 
 import json
-import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfmodel import contract
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
+from tfmodel_cli import export_step
 from tfmodel_cli import workspace as layout
 from tfmodel_cli.errors import CommandError
 from tfmodel_cli.local_fields import not_used
 from tfmodel_cli.manifests import Manifests, read
 from tfmodel_cli.workspace import Workspace
+from tfmodel_operator.manifests.exporting import representative_input
 from tfmodel_operator.manifests.job import export_request
 from tfmodel_operator.manifests.runtime_flags import runtime_flags
 from tfmodel_operator.plan.naming import run_key
@@ -56,6 +57,9 @@ def run(options: Options) -> None:
     Raises:
         CommandError: a step failed; the text says which and why.
     """
+    # both end what was started here; a shell's background job ignores the first
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     manifests = read(options.manifest)
     model = manifests.model
     _announce(manifests)
@@ -68,8 +72,10 @@ def run(options: Options) -> None:
         workspace.prepare()
         if model.spec.training is not None:
             _train(manifests, workspace, options.inputs)
-        report = _export(model, workspace, options.inputs)
+        report = _export(manifests, workspace, options.inputs)
         _say(f"published version {report.version}: {_metrics(report)}")
+        for one in report.exports:
+            _say(f"  {one.format}: {one.file}, {one.size_bytes} bytes, largest difference {one.max_difference}")
         port = stack.enter_context(_serving(manifests, workspace, options))
         _use(model, options, port)
 
@@ -112,26 +118,28 @@ def _train(manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path
     _say(f"trained in {time.monotonic() - begun:.1f} s")
 
 
-def _export(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) -> ExportReport:
+def _export(manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path]) -> ExportReport:
+    model = manifests.model
     local = {
         "export_dir": _exported(model, workspace, inputs),
         "metrics_file": str(workspace.job / "metrics.json"),
         "log_dir": str(workspace.job / "run" / "logs"),
         "progress_file": str(workspace.job / "progress.json"),
         "store": str(workspace.store),
+        **_representative(model, manifests, workspace, inputs),
     }
     request = export_request(model, run_key(model)).model_copy(update=local)
-    report_file = workspace.root / "report.json"
-    command = [sys.executable, "-m", "tfmodel_trainer.main", "export", f"--report-file={report_file}"]
     _say("export: convert, check, publish")
-    environment = {**os.environ, contract.EXPORT_REQUEST_ENV: request.to_json()}
-    subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own program
-    report = ExportReport.from_json(report_file.read_text()) if report_file.is_file() else None
-    if report is None:
-        raise CommandError("InternalError: the export step ended without a report", "please report it")
-    if report.failure is not None:
-        raise CommandError(f"{report.failure.reason}: {report.failure.message}", report.failure.hint)
-    return report
+    return export_step.run(request, workspace.root / "report.json")
+
+
+def _representative(
+    model: TFModel, manifests: Manifests, workspace: Workspace, inputs: Mapping[str, Path]
+) -> dict[str, str]:
+    data, training = representative_input(model), model.spec.training
+    if data is None or training is None:
+        return {}
+    return {"representative_data": layout.input_path(data.name, training, manifests, workspace, inputs)}
 
 
 def _exported(model: TFModel, workspace: Workspace, inputs: Mapping[str, Path]) -> str:

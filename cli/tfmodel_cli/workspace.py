@@ -93,7 +93,7 @@ def environment(
     Raises:
         CommandError: an input or a variable comes from what only a cluster has.
     """
-    paths = {data.name: _input(data.name, training, manifests, workspace, inputs) for data in training.inputs or []}
+    paths = {data.name: input_path(data.name, training, manifests, workspace, inputs) for data in training.inputs or []}
     workspace.params_file.write_text(json.dumps(training.params or {}, sort_keys=True))
     ours = contract.training_environment(
         params=training.params or {},
@@ -104,7 +104,14 @@ def environment(
     return {**os.environ, **ours, **{one.name: _value(one, manifests) for one in training.env or []}}
 
 
-def _input(name: str, training: Training, manifests: Manifests, workspace: Workspace, given: Mapping[str, Path]) -> str:
+def input_path(
+    name: str, training: Training, manifests: Manifests, workspace: Workspace, given: Mapping[str, Path]
+) -> str:
+    """Where the files of an input are.
+
+    Raises:
+        CommandError: they are where only a cluster has them.
+    """
     if name in given:
         return str(given[name].resolve())
     data = next(one for one in training.inputs or [] if one.name == name)

@@ -161,6 +161,7 @@ def _release(settings: Settings) -> Release:
         version=version("tfmodel"),
         runtime_image=settings.runtime_image,
         trainer_image=settings.trainer_image,
+        tfjs_image=settings.tfjs_image,
         image_pull_policy=settings.image_pull_policy,
     )
 

@@ -15,6 +15,7 @@ class Settings:
     namespace: tuple[str, ...]
     runtime_image: str
     trainer_image: str
+    tfjs_image: str
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"]
     leader_elect: bool
     lease_name: str
@@ -35,6 +36,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     add("runtime-image", "tfmodel-runtime:latest", "image of the pods that serve")
     add("trainer-image", "tfmodel-trainer:latest", "image that trains scripts and exports models")
+    add("tfjs-image", "tfmodel-tfjs:latest", "image that exports models for which the format TFJS is asked")
     add("image-pull-policy", "IfNotPresent", "when images are pulled", choices=("Always", "IfNotPresent", "Never"))
     add("lease-name", "tfmodel-operator", "Lease by which one replica leads")
     add("lease-namespace", "default", "namespace of the Lease")

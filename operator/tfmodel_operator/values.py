@@ -56,6 +56,8 @@ class Release:
     version: str
     runtime_image: str
     trainer_image: str
+    tfjs_image: str
+    """The trainer with the converter to TensorFlow.js."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
 

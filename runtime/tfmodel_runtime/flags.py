@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmodel_runtime.engine.cores import cores
+from tfmodel_runtime.engine.modes import TENSORRT, Mode
 from tfmodel_runtime.servables import policy
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ WITHOUT_EFFECT = {
     "enable_grpc_healthcheck_service": "the health service is always there",
     "skip_initialize_tpu": "there is no TPU support",
 }
+WHY_NO_TENSORRT = "TensorFlow has had no TensorRT since 2.18, on any node; use Graph, or XLA"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|)")
 
@@ -71,6 +73,7 @@ class Flags:
     rest_api_timeout_in_ms: int
     tensorflow_intra_op_parallelism: int
     tensorflow_inter_op_parallelism: int
+    optimize: Mode
     handler: Path | None
     handler_threads: int
     enable_batching: bool
@@ -278,6 +281,7 @@ def _add_tensorflow(parser: argparse.ArgumentParser) -> None:
         help="threads inside an op; 0: one, since as many calls as cores run at once (0)",
     )
     add("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads across ops; 0: as many as cores (0)")
+    add("--optimize", type=_mode, default=Mode.GRAPH, help="None, Graph or XLA: how far models are optimised (Graph)")
 
 
 def _add_process(parser: argparse.ArgumentParser) -> None:
@@ -326,6 +330,15 @@ def _labels(text: str) -> dict[str, int]:
             raise argparse.ArgumentTypeError(f"expected name:version, got {part!r}")
         found[name] = int(version)
     return found
+
+
+def _mode(text: str) -> Mode:
+    if text == TENSORRT:
+        raise argparse.ArgumentTypeError(f"TensorRT cannot be had: {WHY_NO_TENSORRT}")
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected None, Graph or XLA, got {text!r}") from error
 
 
 def _tags(text: str) -> tuple[str, ...]:

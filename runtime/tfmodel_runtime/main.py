@@ -19,6 +19,7 @@ from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
 from tfmodel_runtime.engine.measuring import measure
+from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
 from tfmodel_runtime.errors import InvalidInputError, LoadError
@@ -50,6 +51,7 @@ from tfmodel_runtime.security.tokens import Tokens
 from tfmodel_runtime.security.tokens import read as read_tokens
 from tfmodel_runtime.servables.config_file import ConfigFile
 from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.optimizing import Optimizing, Settings
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
 from tfmodel_runtime.statuses import Code
@@ -79,6 +81,8 @@ async def serve(flags: Flags) -> None:
         OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
         InvalidInputError: a file that a flag names is not what it should be.
     """
+    if flags.optimize is Mode.XLA:
+        capi.let_xla_compile()
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"), tensorflow_version=capi.version())
     file = _config_file(flags)
     batching = _batching(flags, metrics)
@@ -268,11 +272,20 @@ def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batc
         tags=flags.saved_model_tags,
         intra_op_threads=flags.tensorflow_intra_op_parallelism or 1,
         inter_op_threads=flags.tensorflow_inter_op_parallelism or max(2, cores()),
+        keeps_samples=flags.optimize is not Mode.NONE and flags.enable_model_warmup,
     )
     loader = EngineLoader(options, prepare=_prepare(flags, batching))
     retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)
-    loading = Loading(retries, flags.num_load_threads)
+    loading = Loading(retries, flags.num_load_threads, optimizing=_optimizing(flags, options))
     return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)
+
+
+def _optimizing(flags: Flags, options: Options) -> Optimizing | None:
+    """What optimises versions; None where that is not wanted, or where no request may be made up to compare answers with."""
+    if not options.keeps_samples:
+        return None
+    threads = (options.intra_op_threads, options.inter_op_threads)
+    return Optimizing(Settings(flags.optimize, options.tags, *threads))
 
 
 def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> Sequence[Service]:

@@ -138,6 +138,16 @@ class ExportRequest(_Message):
     """Tensors by the names of inputs, for what carries no signature."""
     outputs: dict[str, str] = {}
     """Tensors by the names of outputs, for what carries no signature."""
+    formats: tuple[str, ...] = ()
+    """Formats to write beside the SavedModel."""
+    quantization: str = "None"
+    """How the numbers of a TFLite file are made smaller."""
+    representative_data: str = ""
+    """File, or folder of files, with the rows by which Int8 learns; those of the smoke request if empty."""
+    feature_names: tuple[str, ...] = ()
+    """Names for the features of a signature that takes one unnamed row."""
+    export_digest: str | None = None
+    """Digest of the spec.export that formats and names come from; for the record."""
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -198,6 +208,19 @@ class Failure(_Message):
     """Whether another attempt without a change may succeed."""
 
 
+class ExportedFormat(_Message):
+    """A format that was written beside the SavedModel."""
+
+    format: str
+    """One of export.formats."""
+    file: str
+    """Path inside the version's folder."""
+    size_bytes: int
+    """Bytes of its files."""
+    max_difference: str
+    """Largest difference between its answers and the SavedModel's, as text."""
+
+
 class ExportReport(_Message):
     """What the export step did: `version` and what belongs to it, or `failure`."""
 
@@ -215,6 +238,10 @@ class ExportReport(_Message):
     """How far the training was when it ended, without its metrics."""
     warnings: tuple[str, ...] = ()
     """What is wrong with the model, if not wrong enough to refuse it."""
+    exports: tuple[ExportedFormat, ...] = ()
+    """Formats beside the SavedModel."""
+    export_digest: str | None = None
+    """Digest of the spec.export that the version was made by."""
     stored_versions: tuple[int, ...] = ()
     """All versions that the store holds now."""
     failure: Failure | None = None

@@ -47,6 +47,19 @@ def weighty(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "weighty" / "1"), signatures={"serving_default": model.predict})
 
 
+def pairs(folder: Path) -> None:
+    """A row of two numbers, of which the second counts ten times: their order matters. A TensorFlow 1 graph."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 2], name="x")
+        weights = v1.get_variable("weights", initializer=tf.constant([[2.0], [5.0]]), use_resource=False)
+        y = tf.squeeze(tf.matmul(x, weights), axis=1, name="y")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(folder / "pairs" / "1"), {"x": x}, {"y": y})
+
+
 def flowers(folder: Path) -> None:
     import tensorflow as tf
 
@@ -241,6 +254,90 @@ def slow_and_rare(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "rare" / "1"), signatures=signatures)
 
 
+def with_variables(folder: Path) -> None:
+    """Models that can be frozen, in the forms that variables are used in."""
+    import tensorflow as tf
+
+    vector = tf.TensorSpec([None, 4], tf.float32, name="x")
+
+    class Forms(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            random = tf.random.Generator.from_seed(3)
+            self.w = tf.Variable(random.normal([4, 4]))
+            self.layers = [tf.Variable(random.normal([4, 4])) for _ in range(40)]
+            self.table = tf.Variable(random.normal([7, 4]))
+            self.scale = tf.Variable(tf.cast(1.5, tf.bfloat16))
+
+        @tf.function(input_signature=[vector])
+        def plain(self, x):
+            for layer in self.layers:
+                x = tf.tanh(tf.matmul(x, layer) + self.w[0])
+            return {"y": x}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="ids")])
+        def gathered(self, ids):
+            rows = tf.nn.embedding_lookup(self.table, ids)
+            deep = tf.gather_nd(self.table, ids[:, None])
+            return {
+                "rows": rows,
+                "deep": deep,
+                "shape": tf.shape(self.table),
+                "scaled": rows * tf.cast(self.scale, tf.float32),
+            }
+
+        @tf.function(input_signature=[vector])
+        def branched(self, x):
+            def one():
+                return tf.matmul(x, self.w)
+
+            positive = tf.cond(tf.reduce_sum(x) > 0, one, lambda: x - self.w[0])
+            cases = tf.switch_case(tf.cast(tf.shape(x)[0] % 2, tf.int32), [one, lambda: x * self.w[1]])
+            return {"positive": positive, "cases": cases}
+
+        @tf.function(input_signature=[vector])
+        def looped(self, x):
+            def body(count, state):
+                return count + 1, tf.tanh(tf.matmul(state, self.w))
+
+            return {"y": tf.while_loop(lambda count, _: count < 3, body, [0, x])[1]}
+
+        @tf.function(input_signature=[vector])
+        def asserted(self, x):
+            tf.debugging.assert_less(x, 100.0)
+            return {"y": tf.matmul(x, self.w)}
+
+    model = Forms()
+    names = ("plain", "gathered", "branched", "looped", "asserted")
+    signatures = {name: getattr(model, name) for name in names}
+    tf.saved_model.save(model, str(folder / "forms" / "1"), signatures=signatures)
+    tf.saved_model.save(model, str(folder / "deep" / "1"), signatures={"serving_default": model.plain})
+    model.w.assign(model.w * 2)
+    tf.saved_model.save(model, str(folder / "deep_other" / "1"), signatures={"serving_default": model.plain})
+
+
+def graphs_and_noise(folder: Path) -> None:
+    """Variables as TensorFlow 1 has them, of both kinds, and a model whose answers are drawn."""
+    import tensorflow as tf
+
+    class Random(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+        def noisy(self, x):
+            return {"y": x + tf.random.normal([4])}
+
+    noisy = Random()
+    tf.saved_model.save(noisy, str(folder / "noisy" / "1"), signatures={"serving_default": noisy.noisy})
+
+    v1 = tf.compat.v1
+    for name, is_resource in (("references", False), ("resources", True)):
+        with v1.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder(tf.float32, [None, 4], name="x")
+            w = v1.get_variable("w", initializer=tf.reshape(tf.range(16.0), [4, 4]), use_resource=is_resource)
+            y = tf.matmul(x, w)
+            session.run(v1.global_variables_initializer())
+            v1.saved_model.simple_save(session, str(folder / name / "1"), {"x": x}, {"y": y})
+
+
 def every_type(folder: Path) -> None:
     """Each type that the Open Inference Protocol can pass, there and back, of any shape."""
     import tensorflow as tf
@@ -276,6 +373,42 @@ def keras_files(folder: Path) -> None:
     model.export(folder / "keras_export" / "1", verbose=False)
 
 
+def for_browsers(folder: Path) -> None:
+    """What converters to TensorFlow.js fuse and freeze: a small network of a phone's kind; a table, texts and an input that is not used."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            *(layers.Input((12, 12, 3), name="image"), layers.Conv2D(8, 3, strides=2), layers.BatchNormalization()),
+            *(layers.ReLU(6.0), layers.DepthwiseConv2D(3), layers.BatchNormalization(), layers.PReLU()),
+            *(layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax", name="scores")),
+        ]
+    )
+    network.export(folder / "mobile" / "1", verbose=False)
+
+    class Words(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            names = tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1], tf.int64), ["none", "some"])
+            self.names = tf.lookup.StaticHashTable(names, "many")
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.int64, name="count"),
+                tf.TensorSpec([None], tf.string, name="text"),
+                tf.TensorSpec([None], tf.float32, name="unused"),
+            ]
+        )
+        def call(self, count, text, unused):
+            return {"name": self.names.lookup(count), "text": tf.identity(text), "any": count > 0}
+
+    words = Words()
+    tf.saved_model.save(words, str(folder / "words" / "1"), signatures={"serving_default": words.call})
+
+
 def questionable(folder: Path) -> None:
     """Models that a scan must look into: they read and write files, run Python, and hold such operations in nested functions."""
     import tensorflow as tf
@@ -308,6 +441,7 @@ def main(folder: Path) -> None:
     for make in (
         half_plus_two,
         weighty,
+        pairs,
         flowers,
         types,
         graph_with_table,
@@ -315,8 +449,11 @@ def main(folder: Path) -> None:
         with_defaults,
         digits,
         slow_and_rare,
+        with_variables,
+        graphs_and_noise,
         every_type,
         keras_files,
+        for_browsers,
         questionable,
     ):
         make(folder)

@@ -18,7 +18,12 @@ from tfmodel_operator.values import Release, ServedVersion
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 THEN = "2026-01-02T03:00:00Z"
-RELEASE = Release(version="0.1.0", runtime_image="tfmodel-runtime:0.1.0", trainer_image="tfmodel-trainer:0.1.0")
+RELEASE = Release(
+    version="0.1.0",
+    runtime_image="tfmodel-runtime:0.1.0",
+    trainer_image="tfmodel-trainer:0.1.0",
+    tfjs_image="tfmodel-tfjs:0.1.0",
+)
 INIT_CONTAINERS = ("progress", "train", "fetch")
 TRAINING: dict[str, Any] = {"script": {"configMapRef": {"name": "iris", "key": "train.py"}}}
 Json = dict[str, Any]

@@ -5,6 +5,7 @@ Serving's layout, where of several numbers the highest counts). One .keras or .h
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
@@ -16,8 +17,16 @@ _MOST_LISTED = 8
 _DEEPEST = 4
 
 
-def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Path:
-    """The folder of the SavedModel; a converted one is made in `workspace`. `wanted` is a format of `spec.source`.
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The folder of a SavedModel, and the file of Keras' that it was made from, if it was."""
+
+    folder: Path
+    keras_file: Path | None = None
+
+
+def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Converted:
+    """The SavedModel; a converted one is made in `workspace`. `wanted` is a format of `spec.source`.
 
     Raises:
         ExportError: there is no model, there are several, or it cannot be converted.
@@ -25,7 +34,7 @@ def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Path:
     if exported.is_file():
         return _from_keras(exported, workspace, _ENDINGS.get(wanted, ()))
     if (exported / "saved_model.pb").is_file() and wanted in ("Auto", "SavedModel"):
-        return exported
+        return Converted(exported)
     folders = _saved_models(exported) if wanted in ("Auto", "SavedModel") else []
     files = [path for path in _keras_files(exported) if path.suffix in _ENDINGS.get(wanted, ())]
     if len(folders) + len(files) > 1:
@@ -34,7 +43,7 @@ def saved_model(exported: Path, workspace: Path, wanted: str = "Auto") -> Path:
             FailureReason.AMBIGUOUS_EXPORT, f"several models were left: {found}", "leave one in $TFMODEL_EXPORT_DIR"
         )
     if folders:
-        return folders[0]
+        return Converted(folders[0])
     if files:
         return _from_keras(files[0], workspace)
     raise _nothing(exported)
@@ -67,7 +76,7 @@ def _keras_files(folder: Path) -> list[Path]:
     return sorted(path for ending in _KERAS_ENDINGS for path in folder.glob(f"*{ending}")) if folder.is_dir() else []
 
 
-def _from_keras(file: Path, workspace: Path, endings: Collection[str] = _KERAS_ENDINGS) -> Path:
+def _from_keras(file: Path, workspace: Path, endings: Collection[str] = _KERAS_ENDINGS) -> Converted:
     if file.suffix not in endings:
         raise ExportError(
             FailureReason.NOTHING_EXPORTED,
@@ -83,4 +92,4 @@ def _from_keras(file: Path, workspace: Path, endings: Collection[str] = _KERAS_E
     except (ValueError, TypeError, OSError, KeyError, AttributeError, NotImplementedError) as error:
         hint = "export a SavedModel from the training script instead; code inside a file (Lambda layers) is never run"
         raise ExportError(FailureReason.CONVERSION_FAILED, f"{file.name}: {error}", hint) from error
-    return target
+    return Converted(target, file)

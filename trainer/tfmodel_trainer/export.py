@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
-from tfmodel.contract import ExportReport, ExportRequest
+from tfmodel.contract import ExportedFormat, ExportReport, ExportRequest
 from tfmodel.progress import HISTORY_FILE, MOST_BYTES, MOST_HISTORY_BYTES, Progress, read_bounded, read_history
 from tfmodel.store import layout, manifest, prune, publish
-from tfmodel_trainer import imports, preflight
+from tfmodel_trainer import features, imports, preflight
+from tfmodel_trainer.convert import Converted
 from tfmodel_trainer.errors import ExportError
+from tfmodel_trainer.formats import stage
+from tfmodel_trainer.formats.model import Wanted
 
 _log = logging.getLogger(__name__)
 
@@ -55,17 +58,16 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
             FailureReason.SOURCE_NOT_FOUND, f"there is nothing at {exported}", "correct the path in source.uri"
         )
     with tempfile.TemporaryDirectory() as workspace:
-        saved_model = imports.saved_model(request, exported, Path(workspace))
-        _log.info("checking %s", saved_model)
-        wanted = preflight.Wanted(request.signature, request.allowed_operations, request.smoke_request)
-        found = preflight.check_model(saved_model, wanted)
-        for name, told in found.broken.items():
-            _log.warning("signature %s does not answer a generated request: %s", name, told)
-        for told in found.warnings:
-            _log.warning("%s", told)
-        _check_compatible(request, store, found)
+        imported = imports.saved_model(request, exported, Path(workspace))
+        served = features.named(imported.folder, request.signature, request.feature_names, Path(workspace))
+        _log.info("checking %s", served)
+        found = _check(request, store, served)
         preflight.check_metrics(metrics, request.thresholds)
-        staging = publish.stage(saved_model, store, request.model, request.run_key)
+        written = Path(workspace) / "exports"
+        exports = stage.write(_formats(request, imported), written)
+        staging = publish.stage(served, store, request.model, request.run_key)
+        if exports:
+            shutil.copytree(written, staging / layout.EXPORTS, copy_function=shutil.copyfile)
     _keep_history(Path(request.log_dir), staging)
     record = manifest.Manifest(
         model=request.model,
@@ -79,10 +81,38 @@ def _publish_new(request: ExportRequest, store: Path) -> int:
         metrics=metrics,
         operations=found.operations,
         warnings=found.warnings,
+        exports=exports,
+        export_digest=request.export_digest,
+        feature_names=request.feature_names,
     )
     version = publish.publish(staging, store, record)
     _log.info("published version %d of %s", version, request.model)
     return version
+
+
+def _check(request: ExportRequest, store: Path, saved_model: Path) -> preflight.Inspection:
+    wanted = preflight.Wanted(request.signature, request.allowed_operations, request.smoke_request)
+    found = preflight.check_model(saved_model, wanted)
+    for name, told in found.broken.items():
+        _log.warning("signature %s does not answer a generated request: %s", name, told)
+    for told in found.warnings:
+        _log.warning("%s", told)
+    _check_compatible(request, store, found)
+    return found
+
+
+def _formats(request: ExportRequest, imported: Converted) -> Wanted:
+    data = request.representative_data
+    return Wanted(
+        saved_model=imported.folder,
+        signature=request.signature,
+        formats=request.formats,
+        keras_file=imported.keras_file,
+        quantization=request.quantization,
+        representative_data=Path(data) if data else None,
+        feature_names=request.feature_names,
+        smoke_request=request.smoke_request,
+    )
 
 
 def _keep_history(log_dir: Path, staging: Path) -> None:
@@ -117,6 +147,11 @@ def _check_compatible(request: ExportRequest, store: Path, found: preflight.Insp
     preflight.check_compatible(before, found.signatures, version=serving)
 
 
+def _exported(one: manifest.Exported) -> ExportedFormat:
+    difference = preflight.metric_text(one.max_difference)
+    return ExportedFormat(format=one.format, file=one.file, size_bytes=one.size_bytes, max_difference=difference)
+
+
 def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:
     record = manifest.read(layout.version_dir(store, request.model, version))
     return ExportReport(
@@ -126,6 +161,8 @@ def _report(request: ExportRequest, store: Path, version: int) -> ExportReport:
         signatures=tuple(sorted(record.signatures)),
         metrics={name: preflight.metric_text(value) for name, value in record.metrics.items()},
         warnings=record.warnings,
+        exports=tuple(_exported(one) for one in record.exports),
+        export_digest=record.export_digest,
         progress=_progress(Path(request.progress_file)),
         stored_versions=tuple(layout.complete_versions(store, request.model)),
     )

@@ -1,21 +1,23 @@
 """What lies in the export or source folder as the SavedModel that will serve, by what the request says of its format."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tfmodel.api.reasons import FailureReason
 from tfmodel.contract import ExportRequest
 from tfmodel_trainer import convert, graphs, tags
+from tfmodel_trainer.convert import Converted
 from tfmodel_trainer.errors import ExportError
 
 
-def saved_model(request: ExportRequest, exported: Path, workspace: Path) -> Path:
-    """The folder of the SavedModel, its graph tagged as the runtime asks for; what is made is made in `workspace`.
+def saved_model(request: ExportRequest, exported: Path, workspace: Path) -> Converted:
+    """The SavedModel, its graph tagged as the runtime asks for; what is made is made in `workspace`.
 
     Raises:
         ExportError: there is no model, there are several, or it cannot be converted.
     """
     if request.inputs:
-        return _from_graph(request, exported, workspace)
+        return Converted(_from_graph(request, exported, workspace))
     try:
         found = convert.saved_model(exported, workspace, request.source_format)
     except ExportError as error:
@@ -23,7 +25,7 @@ def saved_model(request: ExportRequest, exported: Path, workspace: Path) -> Path
             hint = "set source.inputs and source.outputs: a frozen graph or a checkpoint does not say which tensors it is asked by"
             raise ExportError(FailureReason.NOTHING_EXPORTED, error.failure.message, hint) from error
         raise
-    return tags.served(found, workspace, request.tags)
+    return replace(found, folder=tags.served(found.folder, workspace, request.tags))
 
 
 def _holds_a_graph(exported: Path) -> bool:

@@ -20,7 +20,7 @@ from tfmodel.contract import Failure
 from tfmodel_runtime.codec import tfserving_json
 from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position
+from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position, has_named_features
 from tfmodel_runtime.engine.warmup import warm_up
 from tfmodel_runtime.errors import LoadError, RuntimeFault
 from tfmodel_trainer import compatibility, scan
@@ -223,10 +223,10 @@ def _smoke_error(model: SavedModel, body: Mapping[str, Any] | None) -> str:
 def _warnings(model: SavedModel) -> Iterator[str]:
     for name, signature in model.signatures.items():
         alias = fed_by_position(signature)
-        if alias is not None:
+        if alias is not None and not has_named_features(name, model.signatures):
             yield (
                 f"signature {name} takes its features by position: clients that send {alias} in another order than the "
-                "training's get wrong answers silently; give each feature an input of its own"
+                "training's get wrong answers silently; give each feature an input of its own, or set export.featureNames"
             )
 
 

@@ -44,7 +44,7 @@ def served(saved_model: Path, workspace: Path, wanted: Collection[str] = ()) -> 
         )
     del found.meta_graphs[0].meta_info_def.tags[:]
     found.meta_graphs[0].meta_info_def.tags.append(SERVE)
-    return _with_graph(saved_model, found.SerializeToString(), workspace / "tagged")
+    return with_graph(saved_model, found.SerializeToString(), workspace / "tagged")
 
 
 def _index_of(tags: list[list[str]], wanted: Collection[str]) -> int:
@@ -58,7 +58,7 @@ def _index_of(tags: list[list[str]], wanted: Collection[str]) -> int:
     )
 
 
-def _with_graph(saved_model: Path, content: bytes, target: Path) -> Path:
+def with_graph(saved_model: Path, content: bytes, target: Path) -> Path:
     """The model with other graphs; everything else is linked, since variables may be large."""
     target.mkdir()
     for child in saved_model.iterdir():

@@ -15,7 +15,7 @@ from tfmodel import contract
 from tfmodel.api.training import Input, Training
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.store.layout import RUNS
-from tfmodel_operator.manifests import fetching, workers
+from tfmodel_operator.manifests import exporting, fetching, workers
 from tfmodel_operator.manifests.metadata import (
     EXPORT_CONTAINER,
     TRAIN_CONTAINER,
@@ -168,14 +168,8 @@ def _train_mounts(training: Training) -> list[Json]:
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         {"name": "params", "mountPath": contract.PARAMS_FILE, "subPath": "params.json", "readOnly": True},
         *([{"name": "script", "mountPath": contract.SCRIPT_DIR, "readOnly": True}] if training.script else []),
-        *(_input_mount(data) for data in training.inputs or []),
+        *(exporting.input_mount(data) for data in training.inputs or []),
     ]
-
-
-def _input_mount(data: Input) -> Json:
-    claim = data.persistent_volume_claim
-    folder = {"subPath": claim.sub_path} if claim and claim.sub_path else {}
-    return {"name": f"input-{data.name}", "mountPath": data.mount_path, "readOnly": True, **folder}
 
 
 def _export(model: TFModel, release: Release, run_key: str) -> Json:
@@ -189,11 +183,12 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
     )
     return {
         "name": EXPORT_CONTAINER,
-        "image": release.trainer_image,
+        "image": exporting.image(model, release),
         "imagePullPolicy": release.image_pull_policy,
         "args": ["export"],
         "env": [
             {"name": "HOME", "value": "/tmp"},  # noqa: S108
+            {"name": "TMPDIR", "value": contract.WORKSPACE_DIR},
             *of_workers,
             {"name": contract.EXPORT_REQUEST_ENV, "value": export_request(model, run_key).to_json()},
         ],
@@ -205,6 +200,7 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             {"name": "store", "mountPath": contract.STORE_DIR},
             *from_source,
+            *exporting.mounts(model),
         ],
     }
 
@@ -232,6 +228,7 @@ def export_request(model: TFModel, run_key: str) -> contract.ExportRequest:
         serving_version=None if spec.validation.allow_breaking_signature else model.status.active_version,
         params=(spec.training.params if spec.training else None) or {},
         **fetching.format_fields(source),
+        **exporting.request_fields(model),
     )
 
 

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Literal
 
 from tfmodel.api.reasons import ConditionReason, FailureReason
-from tfmodel.api.status import Condition, LastFailure
+from tfmodel.api.status import Condition, LastFailure, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
+from tfmodel_operator.manifests import exporting
 from tfmodel_operator.plan.facts import Facts
 
 _MESSAGE_LIMIT = 2000
@@ -20,6 +21,8 @@ _OF_THE_MODEL = {
     FailureReason.NOTHING_EXPORTED,
     FailureReason.AMBIGUOUS_EXPORT,
     FailureReason.CONVERSION_FAILED,
+    FailureReason.EXPORT_FORMAT_FAILED,
+    FailureReason.FEATURE_NAMES_MISMATCH,
     FailureReason.BAD_SAVED_MODEL,
     FailureReason.UNSAFE_OPERATION,
     FailureReason.UNKNOWN_OPERATION,
@@ -197,7 +200,16 @@ def _validated(facts: Facts, newest: int | None) -> Verdict:
     """The newest version passed; what is wrong with it all the same stands in the message."""
     found = next((one for one in facts.versions.known if one.version == newest), None)
     warnings = "".join(f"; warning: {told}" for told in (found and found.warnings) or ())
-    return Verdict("True", ConditionReason.VALIDATED, f"version {newest} passed every check{warnings}")
+    changed = _made_by_another_export(facts, found)
+    return Verdict("True", ConditionReason.VALIDATED, f"version {newest} passed every check{warnings}{changed}")
+
+
+def _made_by_another_export(facts: Facts, newest: VersionStatus | None) -> str:
+    """A run that is over is not run again because of its formats: that may take hours."""
+    if newest is None or newest.run_key is None or newest.export_digest == exporting.digest(facts.model):
+        return ""
+    section = "training" if facts.model.spec.training else "source"
+    return f"; spec.export has changed since: change {section}.runId to make a version by it"
 
 
 def ready(facts: Facts) -> Verdict:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tfmodel.api.reasons import FailureReason
-from tfmodel.api.status import LastFailure, VersionStatus
+from tfmodel.api.status import ExportedFormat, LastFailure, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
 from tfmodel_operator.plan.training import Run, report_of_job
@@ -115,6 +115,8 @@ def _published(report: ExportReport, *, run_key: str) -> VersionStatus:
         signatures=list(report.signatures),
         metrics=dict(report.metrics),
         warnings=list(report.warnings) or None,
+        exports=[ExportedFormat(**one.model_dump()) for one in report.exports] or None,
+        export_digest=report.export_digest,
     )
 
 

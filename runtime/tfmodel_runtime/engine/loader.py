@@ -26,6 +26,8 @@ class Options:
     tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 0
     inter_op_threads: int = 0
+    keeps_samples: bool = False
+    """Whether what a model is warmed up with is kept, to optimise it by."""
 
 
 class EngineLoader:
@@ -55,6 +57,7 @@ class EngineLoader:
             inter_op_threads=options.inter_op_threads,
         )
         restored = time.monotonic()
+        model.samples = [] if options.keeps_samples else None
         try:
             self._prepare(model, path)
         except BaseException:

@@ -46,6 +46,8 @@ class Ask:
     fetches: Sequence[str] | None = None
 
 
+BY_POSITION = "_by_position"
+"""Ending of the name under which a signature with named features still takes the unnamed row."""
 _MOST_FEATURES = 1024
 
 
@@ -59,6 +61,11 @@ def fed_by_position(signature: Signature) -> str | None:
     spec = next(iter(signature.inputs.values()))
     is_row = spec.shape is not None and len(spec.shape) == 2 and 2 <= spec.shape[1] <= _MOST_FEATURES
     return spec.alias if is_row and spec.data_type in (DataType.FLOAT, DataType.DOUBLE) else None
+
+
+def has_named_features(name: str, signatures: Mapping[str, Signature]) -> bool:
+    """Whether a signature that takes an unnamed row has one beside it that takes the same by name, as export.featureNames makes it."""
+    return name.endswith(BY_POSITION) and name.removesuffix(BY_POSITION) in signatures
 
 
 def signatures_of(meta_graph: Any) -> dict[str, Signature]:

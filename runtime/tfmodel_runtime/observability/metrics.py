@@ -10,6 +10,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from tfmodel_runtime.engine.optimize import Outcome
 from tfmodel_runtime.observability.tally import Requests, Tally
 from tfmodel_runtime.observability.tfserving import TfServingMetrics, TfServingTally
 from tfmodel_runtime.servables.states import State
@@ -97,6 +98,13 @@ class Metrics:
             ("model", "version", "state"),
             registry=registry,
         )
+        self._optimization = Gauge(
+            "tfmodel_runtime_version_optimization_info",
+            "1: what an available version runs on (None, Graph, XLA), and the reason if that is not what --optimize asks for.",
+            ("model", "version", "used", "reason"),
+            registry=registry,
+        )
+        self._optimization_labels: dict[tuple[str, str], tuple[str, str]] = {}
         self._batch_rows, self._batch_waits, self._batch_queue = _of_batches(registry)
         self._handler_loads, self._handler_hangs = _of_handler(registry)
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
@@ -152,15 +160,23 @@ class Metrics:
         with contextlib.suppress(KeyError):
             self._states.remove(*labels)
 
-    def _forget_memory(self, *labels: str) -> None:
+    def _forget_memory(self, model: str, version: str) -> None:
         with contextlib.suppress(KeyError):
-            self._memory.remove(*labels)
+            self._memory.remove(model, version)
+        with contextlib.suppress(KeyError):
+            self._optimization.remove(model, version, *self._optimization_labels.pop((model, version)))
 
     def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
         """A version became available: seconds by phase, and the bytes by which the process grew."""
         for phase, seconds in phases.items():
             self._load_seconds.labels(model, phase).observe(seconds)
         self._memory.labels(model, str(version)).set(size)
+
+    def optimized(self, model: str, version: int, outcome: Outcome) -> None:
+        """What a version runs on from now on."""
+        labels = (outcome.used.value, outcome.obstacle.value if outcome.obstacle else "")
+        self._optimization_labels[model, str(version)] = labels
+        self._optimization.labels(model, str(version), *labels).set(1)
 
     def load_failed(self, model: str, version: int) -> None:
         """An attempt to load a version failed."""

@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tfmodel_runtime.engine.modes import Mode
+from tfmodel_runtime.engine.optimize import Outcome
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError, NoVersionsError
 from tfmodel_runtime.servables import memory, policy
+from tfmodel_runtime.servables.optimizing import Optimizing
 from tfmodel_runtime.servables.servable import Handle, Model, ModelConfig, Servable, VersionState
 from tfmodel_runtime.servables.states import LEGAL_MOVES, State
 from tfmodel_runtime.statuses import Code
@@ -48,6 +51,9 @@ class Observer(Protocol):
     def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
         """A version became available: how long each phase took, `total` for all, in seconds; how many bytes it takes."""
 
+    def optimized(self, model: str, version: int, outcome: Outcome) -> None:
+        """What an available version runs on from now on."""
+
     def load_failed(self, model: str, version: int) -> None:
         """An attempt to load a version failed."""
 
@@ -62,11 +68,12 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How versions are loaded: tries, threads (0: as many as cores), and the memory there is for them."""
+    """How versions are loaded: tries, threads (0: as many as cores), the memory there is for them, how they are optimised then."""
 
     retries: Retries = field(default_factory=Retries)
     threads: int = 0
     room: memory.Room = field(default_factory=memory.Room)
+    optimizing: Optimizing | None = None
 
 
 class Manager:
@@ -316,6 +323,8 @@ class Manager:
             if await self._load_once(model, servable):
                 self._move(servable, State.AVAILABLE)
                 self._act(model)
+                if self._loading.optimizing is not None:
+                    self._start(self._optimize(self._loading.optimizing, servable))
                 return
             if attempt < retries.count:
                 with contextlib.suppress(TimeoutError):
@@ -324,6 +333,22 @@ class Manager:
                 break
         self._move(servable, State.FAILED)
         self._act(model)
+
+    async def _optimize(self, optimizing: Optimizing, servable: Servable) -> None:
+        outcome = await optimizing.run(servable)
+        if outcome is None or servable.state is not State.AVAILABLE:
+            return
+        self._observer.optimized(servable.name, servable.version, outcome)
+        name = (servable.version, servable.name)
+        if outcome.used is not Mode.NONE:
+            _log.info(
+                "version %d of %s runs on %s now, in %.2f of the processor time",
+                *name,
+                outcome.used.value,
+                outcome.ratio,
+            )
+        if outcome.obstacle is not None:
+            _log.info("version %d of %s: not optimised: %s: %s", *name, outcome.obstacle.value, outcome.message)
 
     async def _load_once(self, model: Model, servable: Servable) -> bool:
         begun = time.monotonic()

@@ -92,6 +92,19 @@ class TrainingStatus(ApiValue):
     """Why the last failed attempt failed."""
 
 
+class ExportedFormat(ApiValue):
+    """A format of export.formats that a version has."""
+
+    format: str
+    """The format, as export.formats names it."""
+    file: str
+    """Path of the file, or of the first of several, inside the version's folder."""
+    size_bytes: int
+    """Bytes of its files."""
+    max_difference: str
+    """Largest difference between its answers and the SavedModel's on sample rows, as a decimal number."""
+
+
 class VersionStatus(ApiValue):
     """A version in the store."""
 
@@ -114,6 +127,10 @@ class VersionStatus(ApiValue):
     """What the training reported, as text."""
     warnings: Annotated[list[str], Field(json_schema_extra=ATOMIC)] | None = None
     """What is wrong with it, if not wrong enough to refuse it."""
+    exports: Annotated[list[ExportedFormat], Field(json_schema_extra=map_list("format"))] | None = None
+    """Formats that it has beside the SavedModel."""
+    export_digest: str | None = None
+    """Digest of the spec.export that it was made by."""
     last_failure: LastFailure | None = None
     """Why the runtime could not load it."""
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tfmodel.api.schema import DEFAULTED, ApiValue, exactly_one
+from tfmodel.api.export import Export
+from tfmodel.api.schema import DEFAULTED, ApiValue, Rule, exactly_one
 from tfmodel.api.serving import Serving, Storage, Validation
 from tfmodel.api.source import Source
 from tfmodel.api.status import TFModelStatus
@@ -35,6 +36,8 @@ class TFModelSpec(ApiValue):
     """Train a model. Instead of source."""
     source: Source | None = None
     """Serve a model that exists already. Instead of training."""
+    export: Annotated[Export, Field(default_factory=Export, json_schema_extra=DEFAULTED)]
+    """What a version is beside the SavedModel that serves."""
     validation: Annotated[Validation, Field(default_factory=Validation, json_schema_extra=DEFAULTED)]
     """What a version must pass before it may serve."""
     storage: Annotated[Storage, Field(default_factory=Storage, json_schema_extra=DEFAULTED)]
@@ -44,7 +47,34 @@ class TFModelSpec(ApiValue):
     paused: bool = False
     """true makes the operator leave everything as it is, whatever else changes; pods that serve go on serving."""
 
-    rules = (exactly_one("training", "source", fix="train a model, or name one that exists"),)
+    rules = (
+        exactly_one("training", "source", fix="train a model, or name one that exists"),
+        Rule(
+            cel=(
+                "!has(self.export) || !has(self.export.tflite) || !has(self.export.tflite.representativeInput) || "
+                "(has(self.training) && has(self.training.inputs) && "
+                "self.training.inputs.exists(one, one.name == self.export.tflite.representativeInput))"
+            ),
+            message="export.tflite.representativeInput must name one of training.inputs: correct the name, or add the input",
+            check=lambda spec: _representative(spec) is None or _representative(spec) in _input_names(spec),
+        ),
+        Rule(
+            cel=(
+                "!has(self.export) || !has(self.export.tflite) || self.export.tflite.quantization != 'Int8' || "
+                "has(self.export.tflite.representativeInput) || "
+                "(has(self.validation) && has(self.validation.smokeRequest))"
+            ),
+            message=(
+                "export.tflite.quantization Int8 needs representative rows: name one of training.inputs in "
+                "export.tflite.representativeInput, or give rows in validation.smokeRequest"
+            ),
+            check=lambda spec: (
+                spec.export.quantization != "Int8"
+                or _representative(spec) is not None
+                or spec.validation.smoke_request is not None
+            ),
+        ),
+    )
 
     @property
     def run_id(self) -> str:
@@ -52,6 +82,14 @@ class TFModelSpec(ApiValue):
         made_by = self.training or self.source
         assert made_by is not None  # noqa: S101 - the rule above holds for every parsed spec
         return made_by.run_id
+
+
+def _representative(spec: TFModelSpec) -> str | None:
+    return spec.export.tflite.representative_input if spec.export.tflite else None
+
+
+def _input_names(spec: TFModelSpec) -> set[str]:
+    return {data.name for data in (spec.training.inputs if spec.training else None) or []}
 
 
 class ObjectMeta(BaseModel):

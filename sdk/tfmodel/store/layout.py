@@ -13,6 +13,8 @@ RUNS = ".runs"
 """Folder beside a model's versions that holds each run's checkpoints and logs, under the run's key."""
 HISTORY = "assets.extra/history.json"
 """The epochs of the run that made a version, as a JSON list."""
+EXPORTS = "assets.extra/exports"
+"""Folder of a version with its other formats. TensorFlow Serving and TensorFlow read no file of assets.extra that they do not know."""
 _STAGING = ".staging-"
 
 

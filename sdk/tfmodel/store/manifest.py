@@ -25,6 +25,25 @@ class FileRecord(BaseModel):
     """Hexadecimal digest."""
 
 
+class Exported(BaseModel):
+    """A format that a version has beside its SavedModel."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, ser_json_inf_nan="strings"
+    )
+
+    format: str
+    """One of export.formats."""
+    file: str
+    """Path of the file, or of the first of several, inside the version's folder."""
+    size_bytes: int
+    """Bytes of its files."""
+    max_difference: float
+    """Largest difference between its answers and the SavedModel's on sample rows."""
+    quantization: str = "None"
+    """How the numbers of a TFLite file were made smaller."""
+
+
 class Manifest(BaseModel):
     """The record of a version."""
 
@@ -58,6 +77,12 @@ class Manifest(BaseModel):
     """Kinds of operations in it that run code or touch files, which were allowed."""
     warnings: tuple[str, ...] = ()
     """What is wrong with it, if not wrong enough to refuse it."""
+    exports: tuple[Exported, ...] = ()
+    """Other formats that it has."""
+    export_digest: str | None = None
+    """Digest of the spec.export that it was made by."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features of a signature whose original takes one unnamed row, in the order of that row."""
     files: dict[str, FileRecord] = {}
     """Every file by its path inside the version, the record itself left out."""
 

@@ -52,6 +52,11 @@ MANIFESTS: dict[str, Json] = {
             "runId": "1",
             **PLACEMENT,
         },
+        "export": {
+            "formats": ["TFLite", "ONNX"],
+            "tflite": {"quantization": "Int8", "representativeInput": "train"},
+            "featureNames": ["width", "height"],
+        },
         "validation": {
             "signature": "serving_default",
             "thresholds": {"accuracy": ">=0.9"},

@@ -72,7 +72,17 @@ def source(**fields: Any) -> dict[str, Any]:
     return {"source": {"uri": "https://models.example/a.tgz", **fields}}
 
 
+def exported(**fields: Any) -> dict[str, Any]:
+    return {**PLAIN, "export": fields}
+
+
+def quantized(**fields: Any) -> dict[str, Any]:
+    inputs = [{"name": name, "mountPath": f"/data/{name}", "configMap": {"name": name}} for name in ("train", "test")]
+    return {**training(inputs=inputs), "export": {"formats": ["TFLite"], "tflite": fields}}
+
+
 CA = {"name": "ca", "key": "ca.crt"}
+INT8 = {"quantization": "Int8", "representativeInput": "train"}
 NAMES = {"inputs": {"x": "x:0"}, "outputs": {"y": "y:0"}}
 PLAIN = training()
 SERVED = {**PLAIN, "status": TFModelStatus(active_version=1)}
@@ -96,6 +106,10 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "source.inputs.*": (source(**NAMES), source(**NAMES | {"inputs": {"x": "other:0"}})),
     "source.outputs.*": (source(**NAMES), source(**NAMES | {"outputs": {"y": "other:0"}})),
     "source.runId": ({"source": {"uri": "pvc://a/b"}}, {"source": {"uri": "pvc://a/b", "runId": "2"}}),
+    "export.formats[]": (PLAIN, exported(formats=["TFLite"])),
+    "export.tflite.quantization": (exported(formats=["TFLite"]), quantized(quantization="Float16")),
+    "export.tflite.representativeInput": (quantized(**INT8), quantized(**INT8 | {"representativeInput": "test"})),
+    "export.featureNames[]": (PLAIN, exported(featureNames=["width", "height"])),
     "training.workers": (PLAIN, training(workers=2)),
     "training.schedule": (PLAIN, training(schedule="0 3 * * *")),
     "validation.signature": (PLAIN, {**PLAIN, "validation": {"signature": "other"}}),
@@ -132,6 +146,7 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             ("enableLargeBatchSplitting", True),
         )
     },
+    "serving.optimize": (PLAIN, serving(optimize="XLA")),
     "serving.warmup.enabled": (PLAIN, serving(warmup={"enabled": False})),
     "serving.warmup.iterations": (serving(warmup={}), serving(warmup={"iterations": 3})),
     "serving.reload.pollInterval": (serving(reload={}), serving(reload={"pollInterval": "5s"})),

@@ -26,7 +26,7 @@ def told(body: bytes, data_type: DataType = DataType.FLOAT) -> object:
         array = read(body, data_type)
     except RuntimeFault as fault:
         return str(fault)
-    return array.dtype, array.shape, array.tolist()
+    return array.dtype, array.shape, repr(array.tolist())
 
 
 def known(body: bytes, data_type: DataType = DataType.FLOAT) -> None:

@@ -1,6 +1,7 @@
 """Which calls are light, and which may share one, found with real models."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,5 +45,6 @@ def test_answers_of_rows_together_are_held_against_those_of_each_alone(saved_mod
         def run(self, signature, feeds):
             return {"scores": model.run(signature, feeds)["scores"] - model.run(signature, feeds)["scores"].mean()}
 
-    assert not measuring._agree(Mixing(), signature)
+    mixing: Any = Mixing()
+    assert not measuring._agree(mixing, signature)
     model.close()
