@@ -41,7 +41,7 @@ class Peer:
     grpc: Dialect | None
     lacks: str = ""
     workers: int = 1
-    """As many as gave the most requests/s on two cores, the client among them; 0: the model runs in the server's own process."""
+    """Processes that run the model; 0: it runs in the server's own."""
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
 

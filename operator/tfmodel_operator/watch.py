@@ -17,6 +17,7 @@ import kopf
 
 from tfmodel.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
 from tfmodel_operator.kube import PAGE
+from tfmodel_operator.trim import trimmed
 from tfmodel_operator.values import LABEL_MANAGED_BY, MANAGED_BY, Manifest
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ _LONGEST_END_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
 _LISTING_SECONDS = 60.0
+_KEPT_SECONDS = 0.1
+"""How long kopf holds on to an object after its event: by its default, all of a long list would be in memory at once."""
 _AFTER_LISTING_SECONDS = 5.0
 
 Receive = Callable[[str | None, Manifest], None]
@@ -75,6 +78,7 @@ def settings() -> kopf.OperatorSettings:
     made.watching.client_timeout = 330
     made.watching.connect_timeout = 5
     made.watching.chunk_size = PAGE
+    made.queueing.idle_timeout = _KEPT_SECONDS
     made.scanning.disabled = True
     made.peering.standalone = True
     made.posting.enabled = False
@@ -98,7 +102,7 @@ def _handler(receive: Receive, group: str, version: str, kind: str) -> Any:
     api_version = f"{group}/{version}" if group else version
 
     async def on_event(event: Any, **_: Any) -> None:
-        receive(event["type"], {**event["object"], "apiVersion": api_version, "kind": kind})
+        receive(event["type"], trimmed({**event["object"], "apiVersion": api_version, "kind": kind}))
 
     return on_event
 

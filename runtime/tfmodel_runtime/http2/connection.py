@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
+        if self.closing_since is not None:
+            return
         self.heard_at = self._loop.time()
         outgoing = self.outgoing
         outgoing.cork()
@@ -347,8 +349,13 @@ class Connection(asyncio.Protocol):
         if stream is None:
             self.outgoing.write(frames.rst_stream(fault.stream, fault.code))
             return
+        self.spend()  # as much again as the end of a stream earns
+        self.give_up(stream, fault.code)
+
+    def give_up(self, stream: Stream, code: ErrorCode) -> None:
+        """Ends a stream whose answer cannot be sent, and tells who answers it."""
         is_wanted = not stream.is_answered
-        stream.reset(fault.code)
+        stream.reset(code)
         if is_wanted and stream.receiver is not None:
             stream.receiver.aborted()
 

@@ -87,7 +87,8 @@ def _on_settings(connection: Connection, payload: bytes, flags: int, _number: in
     if connection.is_established:
         connection.spend()
     connection.is_established = True
-    for name, value in frames.SETTING.iter_unpack(payload):
+    # the last of each name, since a frame has room for thousands and each may mean work for every stream
+    for name, value in dict(frames.SETTING.iter_unpack(payload)).items():
         _apply(connection, name, value)
     connection.outgoing.write(frames.SETTINGS_ACK)
     for stream in list(connection.streams.values()):

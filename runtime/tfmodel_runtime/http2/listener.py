@@ -104,7 +104,7 @@ def sweep(connection: Connection, limits: Limits, now: float) -> None:
         return
     for stream in list(connection.streams.values()):
         if stream.waiting and now - stream.stalled_at > limits.body_seconds:
-            stream.reset(ErrorCode.CANCEL)
+            connection.give_up(stream, ErrorCode.CANCEL)
         elif stream.due is not None and now > stream.due and stream.receiver is not None and not stream.is_answered:
             stream.receiver.expired()
     _look_at_age(connection, limits, now)

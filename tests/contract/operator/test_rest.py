@@ -44,7 +44,8 @@ def test_tfmodels_that_rest_cost_no_call_but_the_lease(server: ApiServer, audit:
     def apply(name: str, **spec: Any) -> None:
         server.kubectl("apply", "-f", "-", stdin=json.dumps(tfmodel(name, **spec)))
 
-    with operating(server, tmp_path, "one", server.kubeconfig_of(OPERATOR)):
+    with operating(server, tmp_path, "one", server.kubeconfig_of(OPERATOR)) as operator:
+        until(operator.leads, "the operator leads", 90)
         apply("held", training=training(suspend=True))
         apply("stopped", serving={"replicas": 0})
         [job] = until(lambda: job_of(server, "stopped"), "the Job is made")

@@ -43,3 +43,11 @@ def test_kopf_copies_no_objects() -> None:
     storage = watch.settings().persistence.diffbase_storage
     assert storage.build(body={"spec": {"a": 1}}) == {}  # type: ignore[arg-type]
     assert storage.fetch(body={}) is None  # type: ignore[arg-type]
+
+
+async def test_an_event_is_handed_on_without_what_no_plan_reads() -> None:
+    seen: list[Manifest] = []
+    handler = watch._handler(lambda _, found: seen.append(found), "batch", "v1", "Job")
+    metadata = {"name": "a", "managedFields": ["long"]}
+    await handler(event={"type": "ADDED", "object": {"metadata": metadata, "spec": {"template": "long"}}})
+    assert seen == [{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {}}]
