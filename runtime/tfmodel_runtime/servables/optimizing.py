@@ -88,7 +88,9 @@ class Optimizing:
             _log.exception("optimising version %d of %s failed unforeseen", servable.version, servable.name)
             return Outcome(Mode.NONE, Obstacle.FAILED, f"{type(error).__name__}: {error}")
         if before is not None:
-            _give_back([before], stop)
+            held = [before]
+            del before  # nobody but the requests and the list may hold it
+            _give_back(held, stop)
         memory.trim()
         return outcome
 
@@ -110,7 +112,8 @@ def _give_back(held: list[Program], stop: threading.Event) -> None:
     held[0].when_freed(freed.set)
     stop.wait(_SECONDS_TO_FINISH)
     held.clear()
-    freed.wait(_MOST_SECONDS_TO_FREE)
+    if not freed.wait(_MOST_SECONDS_TO_FREE):
+        _log.warning("requests still run on the graph before; its memory is given back after them")
 
 
 async def _end_of(working: "asyncio.Future[Outcome | None]") -> None:
