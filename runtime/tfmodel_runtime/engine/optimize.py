@@ -69,7 +69,7 @@ def optimize(work: Work, wanted: Mode) -> tuple[Outcome, Program | None]:
     best: Program | None = None
     outcome = Outcome(Mode.NONE)
     try:
-        graph = _frozen(work)  # first: a model with a state must not be asked made-up requests
+        graph = frozen_graph(work)  # first: a model with a state must not be asked made-up requests
         chosen = _samples(work.model)
         for mode in (Mode.GRAPH, Mode.XLA)[: 1 if wanted is Mode.GRAPH else 2]:
             found = _try(work, graph, mode, chosen, best or work.model.program)
@@ -90,7 +90,7 @@ def _try(
 ) -> tuple[Program, float] | NotFrozenError:
     """The program and the share of the current one's time that it takes, or why it is not used."""
     try:
-        program = _program(work, graph, is_compiled=mode is Mode.XLA)
+        program = program_of(work, graph, is_compiled=mode is Mode.XLA)
         _compare(work, program, chosen)
         return program, _ratio(work, program, chosen, current)
     except NotFrozenError as error:
@@ -124,7 +124,7 @@ def _answer(model: SavedModel, sample: Sample, program: Program | None = None) -
         return None
 
 
-def _frozen(work: Work) -> bytes:
+def frozen_graph(work: Work) -> bytes:
     """The graph with constants for variables, serialized.
 
     Raises:
@@ -169,7 +169,12 @@ def _values(model: SavedModel, reads: dict[str, str]) -> dict[str, Any]:
     return {name: to_proto(arrays.pop(name)) for name in list(arrays)}
 
 
-def _program(work: Work, graph: bytes, *, is_compiled: bool) -> Program:
+def program_of(work: Work, graph: bytes, *, is_compiled: bool) -> Program:
+    """The model's graph in another form, in a session of its own.
+
+    Raises:
+        NotFrozenError: TensorFlow refuses it, or a tensor of a signature is missing.
+    """
     with session_options(work.intra_op_threads, work.inter_op_threads, is_compiled=is_compiled) as options:
         try:
             program = of_graph(graph, options)

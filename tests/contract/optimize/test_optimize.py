@@ -83,8 +83,8 @@ def test_a_model_with_a_state_answers_unfrozen_and_the_reason_is_told(types: Ser
     assert 'reason="Stateful"' in told
     assert 'used="None"' in told
     assert "has a state" in types.log()
-    status, answer = types.ask("/v1/models/m:predict", {"signature_name": "halves", "instances": [1.0]})
-    assert (status, answer) == (200, {"predictions": [2.0]})
+    status, answer = types.ask("/v1/models/m:predict", {"signature_name": "checked", "instances": [1.5]})
+    assert (status, answer) == (200, {"predictions": [1.5]})
 
 
 def test_made_up_requests_never_reach_a_model_with_a_state(saved_models: Path, tmp_path: Path) -> None:

@@ -23,13 +23,14 @@ def any_speed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def optimized(path: Path, mode: Mode = Mode.GRAPH) -> tuple[SavedModel, Outcome, Program | None]:
-    model = SavedModel.load(path)
-    return model, *optimize.optimize(Work(model, path), mode)
+    tags = ("serve", "mine") if path.parent.name == "of_examples" else ("serve",)
+    model = SavedModel.load(path, tags=tags)
+    return model, *optimize.optimize(Work(model, path, tags), mode)
 
 
 def frozen(path: Path) -> bytes:
     model = SavedModel.load(path)
-    found = optimize._frozen(Work(model, path))
+    found = optimize.frozen_graph(Work(model, path))
     model.close()
     return found
 
@@ -89,7 +90,7 @@ def test_a_model_that_cannot_be_frozen_stays_with_the_reason(
 
 def test_a_graph_that_answers_otherwise_is_never_used(saved_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = frozen(saved_models / "deep_other" / "1")
-    monkeypatch.setattr(optimize, "_frozen", lambda _work: other)
+    monkeypatch.setattr(optimize, "frozen_graph", lambda _work: other)
     model, outcome, old = optimized(saved_models / "deep" / "1")
     assert (outcome.used, outcome.obstacle, old) == (Mode.NONE, Obstacle.NOT_EQUAL, None)
     model.close()
@@ -100,7 +101,7 @@ def test_a_graph_that_answers_otherwise_is_never_used(saved_models: Path, monkey
 )
 def test_a_graph_that_is_damaged_is_never_used(damage, saved_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = frozen(saved_models / "deep" / "1")
-    monkeypatch.setattr(optimize, "_frozen", lambda _work: damage(graph))
+    monkeypatch.setattr(optimize, "frozen_graph", lambda _work: damage(graph))
     model, outcome, old = optimized(saved_models / "deep" / "1")
     assert (outcome.used, outcome.obstacle, old) == (Mode.NONE, Obstacle.FAILED, None)
     model.close()
