@@ -50,7 +50,8 @@ from tfmodel_runtime.security.tls import Certificates
 from tfmodel_runtime.security.tokens import Tokens
 from tfmodel_runtime.security.tokens import read as read_tokens
 from tfmodel_runtime.servables.config_file import ConfigFile
-from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.loading import Loading, Retries
+from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.optimizing import Optimizing, Settings
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from testkit import freezable
+
 
 def half_plus_two(folder: Path) -> None:
     import tensorflow as tf
@@ -254,90 +256,6 @@ def slow_and_rare(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "rare" / "1"), signatures=signatures)
 
 
-def with_variables(folder: Path) -> None:
-    """Models that can be frozen, in the forms that variables are used in."""
-    import tensorflow as tf
-
-    vector = tf.TensorSpec([None, 4], tf.float32, name="x")
-
-    class Forms(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            random = tf.random.Generator.from_seed(3)
-            self.w = tf.Variable(random.normal([4, 4]))
-            self.layers = [tf.Variable(random.normal([4, 4])) for _ in range(40)]
-            self.table = tf.Variable(random.normal([7, 4]))
-            self.scale = tf.Variable(tf.cast(1.5, tf.bfloat16))
-
-        @tf.function(input_signature=[vector])
-        def plain(self, x):
-            for layer in self.layers:
-                x = tf.tanh(tf.matmul(x, layer) + self.w[0])
-            return {"y": x}
-
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="ids")])
-        def gathered(self, ids):
-            rows = tf.nn.embedding_lookup(self.table, ids)
-            deep = tf.gather_nd(self.table, ids[:, None])
-            return {
-                "rows": rows,
-                "deep": deep,
-                "shape": tf.shape(self.table),
-                "scaled": rows * tf.cast(self.scale, tf.float32),
-            }
-
-        @tf.function(input_signature=[vector])
-        def branched(self, x):
-            def one():
-                return tf.matmul(x, self.w)
-
-            positive = tf.cond(tf.reduce_sum(x) > 0, one, lambda: x - self.w[0])
-            cases = tf.switch_case(tf.cast(tf.shape(x)[0] % 2, tf.int32), [one, lambda: x * self.w[1]])
-            return {"positive": positive, "cases": cases}
-
-        @tf.function(input_signature=[vector])
-        def looped(self, x):
-            def body(count, state):
-                return count + 1, tf.tanh(tf.matmul(state, self.w))
-
-            return {"y": tf.while_loop(lambda count, _: count < 3, body, [0, x])[1]}
-
-        @tf.function(input_signature=[vector])
-        def asserted(self, x):
-            tf.debugging.assert_less(x, 100.0)
-            return {"y": tf.matmul(x, self.w)}
-
-    model = Forms()
-    names = ("plain", "gathered", "branched", "looped", "asserted")
-    signatures = {name: getattr(model, name) for name in names}
-    tf.saved_model.save(model, str(folder / "forms" / "1"), signatures=signatures)
-    tf.saved_model.save(model, str(folder / "deep" / "1"), signatures={"serving_default": model.plain})
-    model.w.assign(model.w * 2)
-    tf.saved_model.save(model, str(folder / "deep_other" / "1"), signatures={"serving_default": model.plain})
-
-
-def graphs_and_noise(folder: Path) -> None:
-    """Variables as TensorFlow 1 has them, of both kinds, and a model whose answers are drawn."""
-    import tensorflow as tf
-
-    class Random(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
-        def noisy(self, x):
-            return {"y": x + tf.random.normal([4])}
-
-    noisy = Random()
-    tf.saved_model.save(noisy, str(folder / "noisy" / "1"), signatures={"serving_default": noisy.noisy})
-
-    v1 = tf.compat.v1
-    for name, is_resource in (("references", False), ("resources", True)):
-        with v1.Graph().as_default(), v1.Session() as session:
-            x = v1.placeholder(tf.float32, [None, 4], name="x")
-            w = v1.get_variable("w", initializer=tf.reshape(tf.range(16.0), [4, 4]), use_resource=is_resource)
-            y = tf.matmul(x, w)
-            session.run(v1.global_variables_initializer())
-            v1.saved_model.simple_save(session, str(folder / name / "1"), {"x": x}, {"y": y})
-
-
 def every_type(folder: Path) -> None:
     """Each type that the Open Inference Protocol can pass, there and back, of any shape."""
     import tensorflow as tf
@@ -449,8 +367,9 @@ def main(folder: Path) -> None:
         with_defaults,
         digits,
         slow_and_rare,
-        with_variables,
-        graphs_and_noise,
+        freezable.forms,
+        freezable.graphs,
+        freezable.noisy,
         every_type,
         keras_files,
         for_browsers,

@@ -17,6 +17,8 @@ LIGHT_SECONDS = 0.0005
 LOOP_SECONDS = 0.002
 """The longest that a run in the event loop may take: others wait so long."""
 _SURPRISE_SECONDS = 2 * LOOP_SECONDS
+_STALL_SECONDS = 0.1
+"""A run that waits so long, time and again, waits by itself."""
 _MOST_SURPRISES = 5
 _FARTHEST = 4.0
 _FIRST_PENANCE = 64
@@ -60,9 +62,20 @@ class Pace:
             return most
         return max(1, min(most, 1 + int((seconds - self.seconds) / self.row_seconds))) if self.batches else 1
 
-    def ran_in_loop(self, seconds: float) -> None:
-        """A run in the event loop took so long. On a busy machine one may by accident; many in a row hardly."""
-        if seconds <= _SURPRISE_SECONDS:
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the latest run in the event loop took too long, so that the next one's time on the core is of interest."""
+        return self._surprises > 0
+
+    def ran_in_loop(self, seconds: float, on_core: float | None = None) -> None:
+        """A run in the event loop took so long, and so long on its core if that was looked at.
+
+        On a busy machine any run may take long by accident, since the core was given to others meanwhile.
+        """
+        is_slow = (
+            seconds > _SURPRISE_SECONDS if on_core is None else on_core > _SURPRISE_SECONDS or seconds > _STALL_SECONDS
+        )
+        if not is_slow:
             self._surprises = 0
             return
         self._surprises += 1

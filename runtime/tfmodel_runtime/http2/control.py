@@ -27,6 +27,7 @@ from tfmodel_runtime.http2.frames import (
 if TYPE_CHECKING:
     from tfmodel_runtime.http2.connection import Connection
 
+DRAIN_PING = b"draining"
 _OF_CONNECTION = frozenset({SETTINGS, PING, GOAWAY})
 _SIZES = {PING: 8, RST_STREAM: 4, WINDOW_UPDATE: 4}
 _PRIORITY_BYTES = 5
@@ -60,7 +61,9 @@ def _on_window_update(connection: Connection, payload: bytes, _flags: int, numbe
 
 def _on_ping(connection: Connection, payload: bytes, flags: int, _number: int) -> None:
     if flags & ACK:
-        connection.answered_ping(payload)
+        connection.pinged_at = None
+        if payload == DRAIN_PING and connection.draining_since is not None:
+            connection.drained()
     else:
         connection.spend()
         connection.outgoing.write(frames.ping(payload, is_ack=True))
@@ -87,7 +90,8 @@ def _on_settings(connection: Connection, payload: bytes, flags: int, _number: in
     if connection.is_established:
         connection.spend()
     connection.is_established = True
-    for name, value in frames.SETTING.iter_unpack(payload):
+    # the last of each name, since a frame has room for thousands and each may mean work for every stream
+    for name, value in dict(frames.SETTING.iter_unpack(payload)).items():
         _apply(connection, name, value)
     connection.outgoing.write(frames.SETTINGS_ACK)
     for stream in list(connection.streams.values()):

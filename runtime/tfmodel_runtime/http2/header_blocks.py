@@ -20,7 +20,9 @@ TABLE_BYTES = 4096
 _STATIC: tuple[Field, ...] = tuple(HeaderTable.STATIC_TABLE)
 _STATIC_SIZE = len(_STATIC)
 _OVERHEAD = 32
-_MOST_BLOCKS = 64
+_MOST_KNOWN = 32
+_MOST_KNOWN_BYTES = 2048
+"""Larger blocks, and blocks of larger lists, are decoded each time, so that a client can make us keep little."""
 _MOST_INTEGER_BYTES = 4
 
 
@@ -51,11 +53,12 @@ class Decoder:
             is_changed = self._read(block, fields)
         except (IndexError, HPACKDecodingError):
             raise _broken("a header block cannot be decoded") from None
-        if _size(fields) > self._most_list_bytes:
+        size = _size(fields)
+        if size > self._most_list_bytes:
             raise TooLargeError
         found = tuple(fields)
-        if not is_changed:
-            if len(self._known) >= _MOST_BLOCKS:
+        if not is_changed and size <= _MOST_KNOWN_BYTES and len(block) <= _MOST_KNOWN_BYTES:
+            if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[block] = found
         return found

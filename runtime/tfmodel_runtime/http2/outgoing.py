@@ -137,7 +137,8 @@ class Outgoing:
         while self._queue and self.window > 0 and self.paused_at is None:
             stream = next(iter(self._queue))
             del self._queue[stream]
-            self._send_frame(stream)
+            if stream.send_window > 0:  # the client may have narrowed it since
+                self._send_frame(stream)
             if stream.waiting and stream.send_window > 0:
                 self._queue[stream] = None
 

@@ -28,6 +28,15 @@ _APIS = {
 }  # fmt: skip
 
 
+def _requests() -> Requests:
+    return Requests(
+        ("tfmodel_runtime_requests", "tfmodel_runtime_request_duration_seconds"),
+        ("Requests that were answered.", "Time from a request's arrival to its answer, of requests that succeeded."),
+        _REQUEST,
+        _SECONDS,
+    )
+
+
 def _of_batches(registry: CollectorRegistry) -> tuple[Histogram, Histogram, Gauge]:
     """Rows of a batch, the time that requests waited for one, and how many wait."""
     labels = ("model", "signature")
@@ -61,15 +70,7 @@ class Metrics:
         self._registry = registry
         self._known: set[str] = set()
         self.tfserving = TfServingMetrics()
-        self._requests = Requests(
-            ("tfmodel_runtime_requests", "tfmodel_runtime_request_duration_seconds"),
-            (
-                "Requests that were answered.",
-                "Time from a request's arrival to its answer, of requests that succeeded.",
-            ),
-            _REQUEST,
-            _SECONDS,
-        )
+        self._requests = _requests()
         registry.register(self._requests)
         self._counts: dict[Request, tuple[Tally, TfServingTally | None]] = {}
         self.in_flight = Gauge("tfmodel_runtime_requests_in_flight", "Requests being answered.", registry=registry)

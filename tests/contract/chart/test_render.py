@@ -176,13 +176,13 @@ def test_images_of_models_are_named_to_the_operator() -> None:
     values = {
         "runtimeImage": {"digest": DIGEST},
         "trainerImage": {"tag": "x"},
-        "tfjsImage": {"repository": "there/tfjs", "tag": "y"},
+        "tfjsImage": {"repository": "there/tfjs", "tag": "z"},
         "modelImagePullPolicy": "Never",
     }
     settings = parse(the(rendered(values), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"], {})
     assert settings.runtime_image == f"tfmodel-runtime@{DIGEST}"
     assert settings.trainer_image == "tfmodel-trainer:x"
-    assert settings.tfjs_image == "there/tfjs:y"
+    assert settings.tfjs_image == "there/tfjs:z"
     assert settings.image_pull_policy == "Never"
 
 

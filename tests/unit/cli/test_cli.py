@@ -51,6 +51,7 @@ def test_a_whole_tfmodel_runs_without_a_cluster(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.timeout(300)
 def test_a_run_that_is_asked_to_end_ends_what_it_began(saved_models: Path, tmp_path: Path) -> None:
     folder = manifests(tmp_path / "m", source={"uri": "pvc://a/b"})
     port = free_port()

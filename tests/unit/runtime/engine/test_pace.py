@@ -59,6 +59,20 @@ def test_a_slow_call_now_and_then_is_the_machines_fault() -> None:
     assert pace.is_light()
 
 
+def test_a_call_that_was_slow_since_others_had_the_core_stays_in_the_loop() -> None:
+    pace = light()
+    for _ in range(20):
+        pace.ran_in_loop(SLOW, 0.0001 if pace.is_suspect else None)
+    assert pace.is_light()
+
+
+def test_a_call_that_waits_by_itself_leaves_the_loop_too() -> None:
+    pace = light()
+    for _ in range(5):
+        pace.ran_in_loop(0.2, 0.0 if pace.is_suspect else None)
+    assert not pace.is_light()
+
+
 def test_a_signature_that_was_not_measured_becomes_light_by_runs_that_were() -> None:
     pace = Pace()
     pace.ran_in_thread(1, 100, LIGHT_SECONDS / 2)
