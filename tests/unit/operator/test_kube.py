@@ -167,4 +167,4 @@ async def test_a_long_list_is_asked_for_by_pages_and_only_what_is_kept_of_a_page
     async with client(server.url) as kube:
         found = await kube.list("batch/v1", "Job", keep=lambda one: {"kept": one["metadata"]["name"]})
     assert (found.items, found.as_of) == (({"kept": "a"}, {"kept": "b"}), 41)
-    assert [path.partition("?")[2] for _, path, _, _ in server.asked] == ["limit=250", "limit=100&continue=next"]
+    assert [path.partition("?")[2] for _, path, _, _ in server.asked] == ["limit=250", "limit=250&continue=next"]
