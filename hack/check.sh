@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bin=.venv/bin
 "$bin/ruff" check --quiet .
 "$bin/ruff" format --quiet --check .
-"$bin/mypy" --no-error-summary sdk operator runtime trainer cli tests hack/generate
+"$bin/mypy" --no-error-summary sdk operator runtime trainer cli tests hack/generate bench/comparison bench/compare.py bench/cores.py bench/scale.py
 "$bin/lint-imports" --no-logo 2>/dev/null || "$bin/lint-imports"
 TF_CPP_MIN_LOG_LEVEL=3 "$bin/python" hack/generate/main.py --check 2>/dev/null ||
   { echo "generated files differ from their sources: run make generate" >&2; exit 1; }

@@ -9,6 +9,7 @@ say() { printf 'test: %s\n' "$*" >&2; }
 say "set-up"
 hack/setup/venv.sh
 hack/setup/packages.sh
+hack/setup/tfjs.sh
 say "cluster and images (the first time takes a quarter of an hour), and checks beside them"
 PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH

@@ -23,7 +23,7 @@ def objects(manifest: Path) -> str:
     """
     model = read(manifest).model
     number = version("tfmodel")
-    release = Release(number, f"tfmodel-runtime:{number}", f"tfmodel-trainer:{number}")
+    release = Release(number, f"tfmodel-runtime:{number}", f"tfmodel-trainer:{number}", f"tfmodel-tfjs:{number}")
     now = datetime.now(UTC)
     made = [one.manifest for one in plan(model, Observation(), now, release).apply]
     serving = (

@@ -6,6 +6,7 @@ as processes. What a Job's pod has mounted is a folder here.
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def run(options: Options) -> None:
     Raises:
         CommandError: a step failed; the text says which and why.
     """
+    # both end what was started here; a shell's background job ignores the first
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     manifests = read(options.manifest)
     model = manifests.model
     _announce(manifests)

@@ -108,14 +108,17 @@ def _metrics() -> str:
 
 
 def _metric_table(registry: _Recorder) -> str:
-    rows = (_metric_row(one) for one in registry.metrics)
-    return _HEADER + "".join(rows)
+    return _HEADER + "".join(_metric_rows(registry.metrics))
 
 
-def _metric_row(collector: Collector) -> str:
-    described = next(iter(collector.collect()))
-    name = described.name + ("_total" if described.type == "counter" else "")
-    return _row(name, described.type, getattr(collector, "_labelnames", ()), described.documentation)
+def _metric_rows(collectors: Iterable[Collector]) -> Iterator[str]:
+    """A row for each metric; one collector may have several, whose families then know their labels."""
+    for collector in collectors:
+        for described in collector.collect():
+            name = described.name + ("_total" if described.type == "counter" else "")
+            own: Iterable[str] = getattr(described, "_labelnames", ())
+            labels: Iterable[str] = getattr(collector, "_labelnames", own)
+            yield _row(name, described.type, labels, described.documentation)
 
 
 def _row(name: str, kind: str, labels: Iterable[str], text: str) -> str:

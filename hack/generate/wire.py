@@ -1,6 +1,6 @@
-"""Writes sdk/tfmodel/wire/descriptors.bin: the message types of both serving APIs and of SavedModel.
+"""Writes sdk/tfmodel/wire/descriptors.bin: the message types of both serving APIs, of gRPC's own services and of SavedModel.
 
-They are read out of the pinned wheels of tensorflow, tensorflow-serving-api and tritonclient, so that servers and clients need
+They are read out of the pinned wheels of tensorflow, tensorflow-serving-api, tritonclient and gRPC's services, so that servers and clients need
 none of them at run time (importing the generated modules would import all of TensorFlow). Run by `make generate`.
 """
 
@@ -20,6 +20,8 @@ MODULES = (
     "tensorflow_serving.apis.prediction_service_pb2",
     "tensorflow_serving.config.model_server_config_pb2",
     "tritonclient.grpc.service_pb2",
+    "grpc_health.v1.health_pb2",
+    "grpc_reflection.v1alpha.reflection_pb2",
 )
 
 _WRAPPED = ".google.protobuf.{}Value".format
@@ -49,8 +51,24 @@ def descriptor_set() -> bytes:
     files = descriptor_pb2.FileDescriptorSet()
     for descriptor in found.values():
         descriptor.CopyToProto(files.file.add())
+    files.file.append(_reflection_v1(files))
     files.file.append(_flag_files())
     return files.SerializeToString(deterministic=True)
+
+
+def _reflection_v1(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pb2.FileDescriptorProto:
+    """Version 1 of gRPC's reflection, which is v1alpha under another name; no wheel has it."""
+    alpha = next(file for file in files.file if file.package == "grpc.reflection.v1alpha")
+    found = descriptor_pb2.FileDescriptorProto()
+    found.CopyFrom(alpha)
+    found.name, found.package = "grpc/reflection/v1/reflection.proto", "grpc.reflection.v1"
+    for message in found.message_type:
+        for field in filter(lambda field: field.type_name, message.field):
+            field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
+    for method in found.service[0].method:
+        method.input_type = method.input_type.replace(".v1alpha.", ".v1.")
+        method.output_type = method.output_type.replace(".v1alpha.", ".v1.")
+    return found
 
 
 def _flag_files() -> descriptor_pb2.FileDescriptorProto:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the project's images (default: operator runtime trainer) as tfmodel-<target>:<version> and prints their names.
+# Builds the project's images (default: operator runtime trainer tfjs) as tfmodel-<target>:<version> and prints their names.
 #
 # The engine and the image they start FROM are made where the machine has none. What did not change is not built again.
 set -euo pipefail
@@ -15,7 +15,7 @@ build() { DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-$buildkit} docker build --target "$
 
 docker buildx version >/dev/null 2>&1 && buildkit=1 || buildkit=0
 hold images
-[ $# -gt 0 ] || set -- operator runtime trainer
+[ $# -gt 0 ] || set -- operator runtime trainer tfjs
 for target; do
   attempts=3 hint="are PyPI and the Debian mirror reachable?" step "image tfmodel-$target:$version" build "$target"
   echo "tfmodel-$target:$version"

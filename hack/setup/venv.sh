@@ -12,7 +12,7 @@ command -v python3 >/dev/null || fail "python3 is missing: apt-get install pytho
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   fail "python3 is $(python3 -V | cut -d' ' -f2), and 3.11 or newer is needed"
 
-wanted=$(cat requirements/dev.txt requirements/serving-api.txt requirements/tritonclient.txt requirements/uv.txt pyproject.toml | sha256sum | cut -d' ' -f1)
+wanted=$(cat requirements/dev.txt requirements/serving-api.txt requirements/tritonclient.txt requirements/tfjs.txt requirements/uv.txt pyproject.toml | sha256sum | cut -d' ' -f1)
 [ "$(cat "$venv/.stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
 
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
@@ -39,7 +39,7 @@ say "installing packages (the first time takes a minute or two)"
 "$uv/bin/uv" pip sync --quiet --require-hashes --python "$venv/bin/python" requirements/dev.txt ||
   fail "packages cannot be installed: is PyPI in reach?"
 "$uv/bin/uv" pip install --quiet --no-deps --require-hashes --python "$venv/bin/python" \
-  -r requirements/serving-api.txt -r requirements/tritonclient.txt
+  -r requirements/serving-api.txt -r requirements/tritonclient.txt -r requirements/tfjs.txt
 "$uv/bin/uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable .
 printf '%s' "$wanted" >"$venv/.stamp"
 say "done: $venv"

@@ -2,15 +2,17 @@
 
 An object never gets older: an event that was on its way while we wrote does not undo what the write returned. That is what keeps
 a finished run from being started again by a watch that lags behind. Nor does one that was deleted come back, by a write's late
-answer or a list made before. `replace_all` is the belt: a full list, after which what was gone by then is gone.
+answer or a list made before; one that only left the watch, since it lost its label, comes back when it is seen newer. `replace_all`
+is the belt: a full list, after which what was gone by then is gone.
+
+Of each object only what a plan reads is kept (`trim.py`); a model's children are found without looking at those of others.
 """
 
 from collections.abc import Iterable, Iterator
 
 from tfmodel_operator.read import at, is_owned_by, label_of, name_of, uid_of
+from tfmodel_operator.trim import trimmed
 from tfmodel_operator.values import LABEL_MODEL, Key, Manifest
-
-_NEVER_READ = ("managedFields", "annotations")
 
 
 class Cache:
@@ -18,16 +20,21 @@ class Cache:
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[tuple[str, str], Manifest]] = {}
+        self._of_model: dict[tuple[str, Key], dict[tuple[str, str], Manifest]] = {}
         self._deleted: dict[str, dict[str, int]] = {}
 
-    def put(self, found: Manifest) -> None:
-        """Takes an object, unless a newer one is known or its end is."""
+    def put(self, found: Manifest) -> bool:
+        """Takes an object, unless a newer one is known or its end is; whether it was not known as it is."""
         kind, place = str(found["kind"]), _place(found)
-        if uid_of(found) in self._deleted.get(kind, {}):
-            return
+        if _age(found) <= self._deleted.get(kind, {}).get(uid_of(found), -1):
+            return False
         known = self._objects.setdefault(kind, {}).get(place)
-        if known is None or _age(found) >= _age(known):
-            self._objects[kind][place] = _trimmed(found)
+        if known is not None and _age(found) < _age(known):
+            return False
+        is_news = known is None or uid_of(known) != uid_of(found) or _age(found) > _age(known)
+        self._remove(kind, place)
+        self._store(kind, place, trimmed(found))
+        return is_news
 
     def drop(self, found: Manifest) -> None:
         """Forgets an object that was deleted; one that was made anew under the same name stays."""
@@ -35,7 +42,7 @@ class Cache:
         self._deleted.setdefault(kind, {})[uid_of(found)] = _age(found)
         known = self._objects.get(kind, {}).get(place)
         if known is not None and uid_of(known) == uid_of(found):
-            del self._objects[kind][place]
+            self._remove(kind, place)
 
     def replace_all(self, kind: str, found: Iterable[Manifest], *, as_of: int) -> None:
         """Takes a full list of a kind: what is not in it is forgotten, but not what was made since.
@@ -45,7 +52,7 @@ class Cache:
         listed = {_place(one): one for one in found}
         known = self._objects.setdefault(kind, {})
         for place in [place for place in known if place not in listed and _age(known[place]) <= as_of]:
-            del known[place]
+            self._remove(kind, place)
         for one in listed.values():
             self.put(one)
         deleted = self._deleted.get(kind, {})
@@ -59,17 +66,32 @@ class Cache:
         """All objects of a kind."""
         yield from self._objects.get(kind, {}).values()
 
+    def count(self, kind: str) -> int:
+        """How many objects of a kind there are."""
+        return len(self._objects.get(kind, {}))
+
     def of_model(self, kind: str, key: Key) -> tuple[Manifest, ...]:
         """Objects of a kind that carry the model's label."""
-        return tuple(
-            found
-            for found in self._objects.get(kind, {}).values()
-            if at(found, "metadata", "namespace") == key.namespace and label_of(found, LABEL_MODEL) == key.name
-        )
+        return tuple(self._of_model.get((kind, key), {}).values())
 
     def owned(self, kind: str, key: Key, uid: str) -> tuple[Manifest, ...]:
         """Objects of a kind that the TFModel with that uid controls."""
         return tuple(found for found in self.of_model(kind, key) if is_owned_by(found, uid))
+
+    def _store(self, kind: str, place: tuple[str, str], found: Manifest) -> None:
+        self._objects[kind][place] = found
+        model = label_of(found, LABEL_MODEL)
+        if model is not None:
+            self._of_model.setdefault((kind, Key(place[0], model)), {})[place] = found
+
+    def _remove(self, kind: str, place: tuple[str, str]) -> None:
+        known = self._objects[kind].pop(place, None)
+        index = (kind, Key(place[0], str(label_of(known, LABEL_MODEL)))) if known is not None else None
+        if index is None or index not in self._of_model:
+            return
+        self._of_model[index].pop(place, None)
+        if not self._of_model[index]:
+            del self._of_model[index]
 
 
 def _place(found: Manifest) -> tuple[str, str]:
@@ -79,8 +101,3 @@ def _place(found: Manifest) -> tuple[str, str]:
 def _age(found: Manifest) -> int:
     version = str(at(found, "metadata", "resourceVersion") or "0")
     return int(version) if version.isdecimal() else 0
-
-
-def _trimmed(found: Manifest) -> Manifest:
-    metadata = {name: part for name, part in found["metadata"].items() if name not in _NEVER_READ}
-    return {**found, "metadata": metadata}

@@ -12,6 +12,7 @@ from tfmodel_operator.kube import ApiError, Kube, UnavailableError
 from tfmodel_operator.metrics import Metrics
 from tfmodel_operator.read import at, label_of, name_of
 from tfmodel_operator.reconcile import Reconciler
+from tfmodel_operator.trim import trimmed
 from tfmodel_operator.values import LABEL_MODEL, Key, Manifest
 from tfmodel_operator.watch import CHILD_SELECTOR, CHILDREN
 from tfmodel_operator.workqueue import WorkQueue
@@ -48,14 +49,15 @@ class Controller:
         self.is_synced = False
 
     def receive(self, kind_of_event: str | None, found: Manifest) -> None:
-        """Takes an event of a watch."""
+        """Takes an event of a watch; what a listing repeats, and our own status, needs no reconcile."""
         self._metrics.last_event.labels(str(found["kind"])).set(time.time())
+        is_news = True
         if kind_of_event == "DELETED":
             self._cache.drop(found)
         else:
-            self._cache.put(found)
+            is_news = self._cache.put(found)
         key = _key_of_model(found)
-        if key is not None:
+        if key is not None and (is_news or not _tells_nothing_if_known(kind_of_event, found)):
             self._queue.add(key)
 
     def is_alive(self) -> bool:
@@ -84,7 +86,9 @@ class Controller:
 
     async def _list(self, api_version: str, kind: str, labels: str) -> None:
         namespaces = self._namespaces or ("",)
-        listings = [await self._kube.list(api_version, kind, namespace, labels=labels) for namespace in namespaces]
+        listings = [
+            await self._kube.list(api_version, kind, namespace, labels=labels, keep=trimmed) for namespace in namespaces
+        ]
         found = chain.from_iterable(listing.items for listing in listings)
         self._cache.replace_all(kind, found, as_of=min(listing.as_of for listing in listings))
 
@@ -144,6 +148,11 @@ class Controller:
             self._queue.add_failed(key)
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(time.monotonic() - begun)
+
+
+def _tells_nothing_if_known(kind_of_event: str | None, found: Manifest) -> bool:
+    """A child that was applied is looked at once more when its watch tells of it: its plan was made before it was there."""
+    return kind_of_event is None or found["kind"] == KIND
 
 
 def _key_of_model(found: Manifest) -> Key | None:

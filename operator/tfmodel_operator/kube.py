@@ -7,7 +7,7 @@ projected token is read again before it expires.
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,8 @@ _PLURALS = {
     "Event": "events",
     "Lease": "leases",
 }
+PAGE = 250
+"""Objects of a list that are asked for at once."""
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 _TOKEN_LIFE_SECONDS = 60.0
@@ -123,15 +125,30 @@ class Kube:
             return None
 
     async def list(
-        self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        keep: Callable[[Manifest], Manifest] = dict,
     ) -> Listing:
-        """Objects of a kind, of all namespaces if none is named."""
+        """Objects of a kind, of all namespaces if none is named. Of each only what `keep` returns is held on to.
+
+        They are asked for by pages, so that there is never more than a page of whole objects in memory; all pages are of one moment.
+        """
         key = ObjectKey(api_version, kind, namespace, "")
-        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        selectors = {"labelSelector": labels, "fieldSelector": fields, "limit": str(PAGE)}
         params = {name: value for name, value in selectors.items() if value}
-        found = await self._call("list", key, "GET", _path(key), params=params)
-        items = tuple({"apiVersion": api_version, "kind": kind, **item} for item in found.get("items") or ())
-        return Listing(items, int(at(found, "metadata", "resourceVersion") or 0))
+        items: list[Manifest] = []
+        while True:
+            found = await self._call("list", key, "GET", _path(key), params=params)
+            items += [keep({"apiVersion": api_version, "kind": kind, **item}) for item in found.get("items") or ()]
+            more = at(found, "metadata", "continue")
+            if not more:
+                return Listing(tuple(items), int(at(found, "metadata", "resourceVersion") or 0))
+            params["continue"] = more
 
     async def apply(self, manifest: Manifest, *, manager: str = FIELD_MANAGER) -> Manifest:
         """Server-side apply, forced: the object as it is then."""

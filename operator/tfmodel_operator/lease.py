@@ -79,11 +79,12 @@ class Lease:
             return
         self._renewed_at = None
         try:
-            found = await self._kube.get(self._key)
-            if found is not None and at(found, "spec", "holderIdentity") == self._identity:
-                await self._kube.replace(_with_spec(found, {**found["spec"], "holderIdentity": ""}))
-        except ApiError as error:
-            _log.warning("the Lease could not be released: %s", error)
+            async with asyncio.timeout(_LONGEST_TRY_SECONDS):
+                found = await self._kube.get(self._key)
+                if found is not None and at(found, "spec", "holderIdentity") == self._identity:
+                    await self._kube.replace(_with_spec(found, {**found["spec"], "holderIdentity": ""}))
+        except (ApiError, TimeoutError) as error:
+            _log.warning("the Lease could not be released: %s", error or "no answer in time")
 
     async def _try(self) -> bool:
         found = await self._kube.get(self._key)

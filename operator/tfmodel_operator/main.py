@@ -52,7 +52,9 @@ async def run(settings: Settings) -> int:
     """Runs the operator; its exit code."""
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"))
     stop = _stop_on_signals()
-    async with Kube(_connection(), metrics) as kube, aiohttp.ClientSession() as session:
+    # A pod is asked too seldom for its connection to be worth keeping.
+    asking = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+    async with Kube(_connection(), metrics) as kube, asking as session:
         cache, queue = Cache(), WorkQueue()
         lease = Lease(
             kube,
@@ -91,7 +93,8 @@ async def _run_parts(
     syncing = asyncio.create_task(controller.sync(), name="first list")
     await _first_end(stopping, beating, syncing)
     watching = asyncio.create_task(
-        watch.watch(controller.receive, settings.namespace, on_restart=restarted, stop=stop), name="watches"
+        watch.watch(controller.receive, settings.namespace, on_restart=restarted, on_gap=controller.sync, stop=stop),
+        name="watches",
     )
     resyncing = asyncio.create_task(controller.resync(settings.resync_seconds), name="resync")
     leading = asyncio.create_task(_lead(settings, controller, lease, metrics), name="lead")
@@ -158,6 +161,7 @@ def _release(settings: Settings) -> Release:
         version=version("tfmodel"),
         runtime_image=settings.runtime_image,
         trainer_image=settings.trainer_image,
+        tfjs_image=settings.tfjs_image,
         image_pull_policy=settings.image_pull_policy,
     )
 

@@ -13,8 +13,9 @@ from tfmodel_operator.cache import Cache
 from tfmodel_operator.observe import Observer
 from tfmodel_operator.plan import plan
 from tfmodel_operator.plan.acceptance import invalid
+from tfmodel_operator.polling import ask_again
 from tfmodel_operator.read import at
-from tfmodel_operator.values import ApplyError, Key, Manifest, Release
+from tfmodel_operator.values import ApplyError, Key, Manifest, Plan, Release
 
 _log = logging.getLogger(__name__)
 _REFUSED_POLL = timedelta(seconds=10)
@@ -55,7 +56,11 @@ class Reconciler:
         await self._applier.delete(made)
         await self._applier.post_events(found, said.events, self._clock())
         self._log_refused(key, refused)
-        return _REFUSED_POLL if refused else said.requeue_after
+        return _REFUSED_POLL if refused else self._again(said)
+
+    def _again(self, said: Plan) -> timedelta | None:
+        ask = ask_again(said.ask_after, self._cache.count(KIND)) if said.ask_after is not None else None
+        return min((wait for wait in (said.requeue_after, ask) if wait is not None), default=None)
 
     async def _say_invalid(self, found: Manifest, key: Key, error: ValidationError) -> None:
         said = invalid(found, error, self._clock(), self._release)

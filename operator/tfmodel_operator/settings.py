@@ -15,6 +15,7 @@ class Settings:
     namespace: tuple[str, ...]
     runtime_image: str
     trainer_image: str
+    tfjs_image: str
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"]
     leader_elect: bool
     lease_name: str
@@ -35,12 +36,13 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     add("runtime-image", "tfmodel-runtime:latest", "image of the pods that serve")
     add("trainer-image", "tfmodel-trainer:latest", "image that trains scripts and exports models")
+    add("tfjs-image", "tfmodel-tfjs:latest", "image that exports models for which the format TFJS is asked")
     add("image-pull-policy", "IfNotPresent", "when images are pulled", choices=("Always", "IfNotPresent", "Never"))
     add("lease-name", "tfmodel-operator", "Lease by which one replica leads")
     add("lease-namespace", "default", "namespace of the Lease")
     add("identity", environment.get("POD_NAME", socket.gethostname()), "name of this replica in the Lease")
     add("metrics-port", "8080", "port of /healthz, /readyz and /metrics", type=int)
-    add("resync-seconds", "120", "seconds between full lists, a belt beside the watches", type=float)
+    add("resync-seconds", "3600", "seconds between full lists, a belt beside the watches", type=float)
     add("log-level", "info", "least level of logs", choices=("debug", "info", "warning", "error"))
     watched = [one for one in environment.get("TFMODEL_OPERATOR_NAMESPACE", "").split(",") if one]
     parser.add_argument(

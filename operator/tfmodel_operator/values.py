@@ -56,6 +56,8 @@ class Release:
     version: str
     runtime_image: str
     trainer_image: str
+    tfjs_image: str
+    """The trainer with the converter to TensorFlow.js."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
 
@@ -128,3 +130,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     requeue_after: timedelta | None = None
     """Look again after this time though nothing was seen to change, as while a runtime loads a version."""
+    ask_after: timedelta | None = None
+    """Ask the runtime pods again after about this time, though nothing is awaited; later where there are many TFModels."""

@@ -2,12 +2,13 @@
 
 kopf gives the event source: list, watch, resume, back off. It keeps nothing on the user's objects: no finalizer, no annotation, no
 peering. An answer that ends kopf's watching ends it here only for a moment: it is started again, and a full list tells what
-happened meanwhile.
+happened meanwhile. So it does when kopf itself had to list again. At rest there are no lists but one an hour.
 """
 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import kopf
 
 from tfmodel.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
+from tfmodel_operator.kube import PAGE
+from tfmodel_operator.trim import trimmed
 from tfmodel_operator.values import LABEL_MANAGED_BY, MANAGED_BY, Manifest
 
 _log = logging.getLogger(__name__)
@@ -31,7 +34,25 @@ _RESTART_SECONDS = 5.0
 _LONGEST_END_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
+_LISTING_SECONDS = 60.0
+_KEPT_SECONDS = 0.1
+"""How long kopf holds on to an object after its event: by its default, all of a long list would be in memory at once."""
+_AFTER_LISTING_SECONDS = 5.0
+
 Receive = Callable[[str | None, Manifest], None]
+
+
+class _NothingLastSeen(kopf.DiffBaseStorage):
+    """No record of what was seen last: kopf would copy each object for a comparison that nobody asks for."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
 
 
 class Backoffs:
@@ -56,9 +77,12 @@ def settings() -> kopf.OperatorSettings:
     made.watching.server_timeout = 300
     made.watching.client_timeout = 330
     made.watching.connect_timeout = 5
+    made.watching.chunk_size = PAGE
+    made.queueing.idle_timeout = _KEPT_SECONDS
     made.scanning.disabled = True
     made.peering.standalone = True
     made.posting.enabled = False
+    made.persistence.diffbase_storage = _NothingLastSeen()
     made.process.ultimate_exiting_timeout = None
     for _group, _version, plural, _kind in CHILDREN:
         made.watching.label_selectors[plural] = CHILD_SELECTOR
@@ -78,7 +102,7 @@ def _handler(receive: Receive, group: str, version: str, kind: str) -> Any:
     api_version = f"{group}/{version}" if group else version
 
     async def on_event(event: Any, **_: Any) -> None:
-        receive(event["type"], {**event["object"], "apiVersion": api_version, "kind": kind})
+        receive(event["type"], trimmed({**event["object"], "apiVersion": api_version, "kind": kind}))
 
     return on_event
 
@@ -104,16 +128,14 @@ async def watch(
     namespaces: Sequence[str],
     *,
     on_restart: Callable[[], Awaitable[None]],
+    on_gap: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
-    """Watches until `stop`; a kopf that ends by itself is started again."""
-    loop = asyncio.get_running_loop()
-
-    def received(kind: str | None, found: Manifest) -> None:
-        loop.call_soon_threadsafe(receive, kind, found)
-
+    """Watches until `stop`; a kopf that ends by itself is started again. `on_gap` is called when a delete may have been missed."""
+    gap = asyncio.Event()
+    filling = asyncio.create_task(_fill_gaps(gap, on_gap))
     while not stop.is_set():
-        life = Life(received, namespaces)
+        life = Life(_receiver(receive, gap), namespaces)
         leaving = asyncio.create_task(_leave_on(stop, life))
         try:
             await asyncio.to_thread(life.run)
@@ -124,6 +146,36 @@ async def watch(
             break
         await asyncio.sleep(_RESTART_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         await on_restart()
+    filling.cancel()
+
+
+def _receiver(receive: Receive, gap: asyncio.Event) -> Receive:
+    """Takes what a life of kopf tells in its thread to this one's loop.
+
+    What kopf lists has no kind of event. It lists when it begins, and again when its place in a watch has expired: then it tells
+    nothing of what was deleted meanwhile, and `gap` is set.
+    """
+    loop, begun = asyncio.get_running_loop(), time.monotonic()
+    listed: dict[str, float] = {}
+
+    def received(event: str | None, found: Manifest) -> None:
+        loop.call_soon_threadsafe(receive, event, found)
+        if event is not None:
+            return
+        kind, now = str(found["kind"]), time.monotonic()
+        if now - listed.get(kind, begun) > _LISTING_SECONDS:
+            loop.call_soon_threadsafe(gap.set)
+        listed[kind] = now
+
+    return received
+
+
+async def _fill_gaps(gap: asyncio.Event, on_gap: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await gap.wait()
+        await asyncio.sleep(_AFTER_LISTING_SECONDS)
+        gap.clear()
+        await on_gap()
 
 
 async def _leave_on(stop: asyncio.Event, life: "Life") -> None:

@@ -94,5 +94,10 @@ class WorkQueue:
         return found
 
     def _next_wait(self) -> float | None:
-        waiting = [due for due, _, key in self._heap if key not in self._busy]
-        return max(0.0, min(waiting) - self._clock()) if waiting else None
+        if not self._heap:
+            return None
+        due: float | None
+        due, _, first = self._heap[0]
+        if first in self._busy:
+            due = min((due for due, _, key in self._heap if key not in self._busy), default=None)
+        return None if due is None else max(0.0, due - self._clock())

@@ -6,13 +6,14 @@ that is taken and ignored would be a promise that is not kept.
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfmodel_runtime.engine.cores import cores
+from tfmodel_runtime.engine.modes import TENSORRT, Mode
 from tfmodel_runtime.servables import policy
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ WITHOUT_EFFECT = {
     "enable_grpc_healthcheck_service": "the health service is always there",
     "skip_initialize_tpu": "there is no TPU support",
 }
+WHY_NO_TENSORRT = "TensorFlow has had no TensorRT since 2.18, on any node; use Graph, or XLA"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|)")
 
@@ -71,6 +73,7 @@ class Flags:
     rest_api_timeout_in_ms: int
     tensorflow_intra_op_parallelism: int
     tensorflow_inter_op_parallelism: int
+    optimize: Mode
     handler: Path | None
     handler_threads: int
     enable_batching: bool
@@ -194,7 +197,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
     add("--version_labels", type=_labels, default={}, help="labels of versions, which are loaded for them: name:N,...")
     add("--handler", type=Path, help="Python file with a subclass of tfmodel.serving.TfServingBaseService, for POST /")
-    add("--handler_threads", type=int, default=2 * _cores(), help="requests in the handler at the same time (2 a core)")
+    add("--handler_threads", type=int, default=2 * cores(), help="requests in the handler at the same time (2 a core)")
     add("--saved_model_tags", type=_tags, default=("serve",), help="tags of the graph, by commas (serve)")
 
 
@@ -247,7 +250,12 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add("--rest_max_connections", type=int, default=4096, help="more REST connections get 503; 0: no limit (4096)")
     add("--rest_header_timeout", type=_seconds, default=10.0, help="time for a REST request's headers (10s)")
     add("--rest_body_timeout", type=_seconds, default=60.0, help="time for a body, and for an answer to be taken (60s)")
-    add("--predict_threads", type=int, default=_cores(), help="threads that run the model (the cores)")
+    add(
+        "--predict_threads",
+        type=int,
+        default=cores(),
+        help="calls of models that are not light at the same time (the cores)",
+    )
     add("--max_requests_in_flight", type=int, default=1024, help="more requests are refused at once (1024)")
 
 
@@ -267,9 +275,13 @@ def _add_tensorflow(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("TensorFlow").add_argument
     add("--tensorflow_session_parallelism", type=int, default=0, help="both of the next two")
     add(
-        "--tensorflow_intra_op_parallelism", type=int, default=0, help="threads inside an op; 0 leaves it to TensorFlow"
+        "--tensorflow_intra_op_parallelism",
+        type=int,
+        default=0,
+        help="threads inside an op; 0: one, since as many calls as cores run at once (0)",
     )
-    add("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads across ops; 0 leaves it to TensorFlow")
+    add("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads across ops; 0: as many as cores (0)")
+    add("--optimize", type=_mode, default=Mode.GRAPH, help="None, Graph or XLA: how far models are optimised (Graph)")
 
 
 def _add_process(parser: argparse.ArgumentParser) -> None:
@@ -320,6 +332,15 @@ def _labels(text: str) -> dict[str, int]:
     return found
 
 
+def _mode(text: str) -> Mode:
+    if text == TENSORRT:
+        raise argparse.ArgumentTypeError(f"TensorRT cannot be had: {WHY_NO_TENSORRT}")
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected None, Graph or XLA, got {text!r}") from error
+
+
 def _tags(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -333,7 +354,3 @@ def _arguments(text: str) -> tuple[tuple[str, str | int], ...]:
             raise argparse.ArgumentTypeError(f"expected name=value, got {part!r}")
         found.append((name, int(value) if value.lstrip("-").isdecimal() else value))
     return tuple(found)
-
-
-def _cores() -> int:
-    return max(1, len(os.sched_getaffinity(0)))

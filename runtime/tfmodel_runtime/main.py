@@ -16,15 +16,19 @@ from tfmodel_runtime.batching import parameters
 from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
+from tfmodel_runtime.engine.measuring import measure
+from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
 from tfmodel_runtime.errors import InvalidInputError, LoadError
 from tfmodel_runtime.flags import Flags, parse
+from tfmodel_runtime.grpc.dispatch import Service
 from tfmodel_runtime.grpc.inference_service import InferenceService
 from tfmodel_runtime.grpc.model_service import ModelService
 from tfmodel_runtime.grpc.prediction_service import PredictionService
-from tfmodel_runtime.grpc.server import GrpcServer, Service
+from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.handler.following import HandlerFile
 from tfmodel_runtime.handler.service import HandlerService, one_signature_wanted
 from tfmodel_runtime.lifecycle import Follower, Lifecycle, Parts
@@ -35,11 +39,10 @@ from tfmodel_runtime.open_inference import OpenInference
 from tfmodel_runtime.predict import Predictor
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
-from tfmodel_runtime.rest.app import AdminApp, RestApp, operations
+from tfmodel_runtime.rest.app import AdminApp, Operations, RestApp
 from tfmodel_runtime.rest.connection import Limits
-from tfmodel_runtime.rest.docs import Docs
-from tfmodel_runtime.rest.gate import OPERATIONS, Gate, Rules
-from tfmodel_runtime.rest.handle import Handle
+from tfmodel_runtime.rest.express import Express
+from tfmodel_runtime.rest.gate import OPERATIONS, Application, Gate, Rules
 from tfmodel_runtime.rest.server import RestServer
 from tfmodel_runtime.security import tls
 from tfmodel_runtime.security.follow import follow
@@ -47,7 +50,9 @@ from tfmodel_runtime.security.tls import Certificates
 from tfmodel_runtime.security.tokens import Tokens
 from tfmodel_runtime.security.tokens import read as read_tokens
 from tfmodel_runtime.servables.config_file import ConfigFile
-from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.loading import Loading, Retries
+from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.servables.optimizing import Optimizing, Settings
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
 from tfmodel_runtime.statuses import Code
@@ -77,6 +82,8 @@ async def serve(flags: Flags) -> None:
         OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
         InvalidInputError: a file that a flag names is not what it should be.
     """
+    if flags.optimize is Mode.XLA:
+        capi.let_xla_compile()
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"), tensorflow_version=capi.version())
     file = _config_file(flags)
     batching = _batching(flags, metrics)
@@ -97,22 +104,22 @@ async def serve(flags: Flags) -> None:
         most_body_bytes=flags.rest_max_body_bytes,
     )
     monitoring_path = _monitoring_path(flags)
-    pages = operations(readiness, metrics, tfserving_path=monitoring_path)
-    Docs(manager).add_to(pages)
+    shown = Operations(readiness, metrics, partial(_pages, manager, monitoring_path), tfserving_path=monitoring_path)
     inference = OpenInference(manager, predictor, readiness, version=version("tfmodel"))
     api_v2 = ApiV2(
         inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
     )
     security = _security(flags)
     followers: list[Follower] = [*security.followers, *([lambda: file.follow(manager)] if file else [])]
-    app = RestApp(api, api_v2, pages, _handle(flags, predictor, metrics, readiness, followers))
+    app = RestApp(api, api_v2, shown, _handle(flags, predictor, metrics, readiness, followers))
     services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
-    admin = AdminApp(api, operations(readiness, metrics, tfserving_path=monitoring_path))
+    told = Operations(readiness, metrics, partial(_pages, None, monitoring_path), tfserving_path=monitoring_path)
+    admin = AdminApp(api, told)
     parts = Parts(
         manager,
         predictor,
         readiness,
-        _rest(flags, app, security, monitoring_path),
+        _rest(flags, app, security, monitoring_path, _express(flags, predictor, readiness, security)),
         RestServer(admin, Limits(connections=_ADMIN_CONNECTIONS)) if flags.admin_port else None,
         _grpc(flags, security, services),
         followers,
@@ -120,12 +127,22 @@ async def serve(flags: Flags) -> None:
     await Lifecycle(flags, parts).run()
 
 
+def _pages(manager: Manager | None, monitoring_path: str | None) -> Application:
+    """What answers people, made when the first one comes: the framework takes longer to import than a model to load."""
+    from tfmodel_runtime.rest.pages import pages  # noqa: PLC0415 - see above
+
+    known = ["/healthz", "/readyz", "/metrics", *([monitoring_path] if monitoring_path else [])]
+    return pages(known, manager)
+
+
 def _handle(
     flags: Flags, predictor: Predictor, metrics: Metrics, readiness: Readiness, followers: list[Follower]
-) -> Handle | None:
+) -> Application | None:
     """What answers with the user's handler; None if there is none."""
     if flags.handler is None:
         return None
+    from tfmodel_runtime.rest.handle import Handle  # noqa: PLC0415 - the parser of forms only where there is a handler
+
     timeout = flags.rest_api_timeout_in_ms / 1000
     service = HandlerService(
         flags.model_name,
@@ -179,14 +196,28 @@ def _tls_files(flags: Flags) -> tls.Files | tls.ConfigFile | None:
     return tls.Files(flags.tls_cert_file, flags.tls_key_file, flags.tls_client_ca_file)
 
 
-def _rest(flags: Flags, app: RestApp, security: _Security, monitoring_path: str | None) -> RestServer:
+def _express(flags: Flags, predictor: Predictor, readiness: Readiness, security: _Security) -> Express | None:
+    """What answers plain predict requests; None where each request must be looked at for a token, or answered with more headers."""
+    if security.tokens is not None or flags.rest_api_enable_cors_support:
+        return None
+    return Express(
+        predictor,
+        readiness,
+        timeout_seconds=flags.rest_api_timeout_in_ms / 1000,
+        most_body_bytes=flags.rest_max_body_bytes,
+    )
+
+
+def _rest(
+    flags: Flags, app: RestApp, security: _Security, monitoring_path: str | None, express: Express | None
+) -> RestServer:
     open_paths = OPERATIONS | {monitoring_path} if monitoring_path else OPERATIONS
     gate = Gate(app, Rules(security.tokens, flags.rest_api_enable_cors_support, open_paths))
     limits = Limits(
         flags.rest_max_header_bytes, flags.rest_header_timeout, flags.rest_body_timeout, flags.rest_max_connections
     )
     context = None if security.certificates is None else security.certificates.context
-    return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace)
+    return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace, express=express)
 
 
 def _config_file(flags: Flags) -> ConfigFile | None:
@@ -230,6 +261,8 @@ def _prepare(flags: Flags, batching: Batching | None) -> Prepare:
             model, path, iterations=flags.num_request_iterations_for_warmup
         ):
             generate(model, path, (batching.allowed_rows(model) if batching else ()) or (1,))
+        if flags.enable_model_warmup:
+            measure(model)
 
     return prepare
 
@@ -238,13 +271,22 @@ def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batc
     options = Options(
         is_managed=flags.managed_store,
         tags=flags.saved_model_tags,
-        intra_op_threads=flags.tensorflow_intra_op_parallelism,
-        inter_op_threads=flags.tensorflow_inter_op_parallelism,
+        intra_op_threads=flags.tensorflow_intra_op_parallelism or 1,
+        inter_op_threads=flags.tensorflow_inter_op_parallelism or max(2, cores()),
+        keeps_samples=flags.optimize is not Mode.NONE and flags.enable_model_warmup,
     )
     loader = EngineLoader(options, prepare=_prepare(flags, batching))
     retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)
-    loading = Loading(retries, flags.num_load_threads)
+    loading = Loading(retries, flags.num_load_threads, optimizing=_optimizing(flags, options))
     return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)
+
+
+def _optimizing(flags: Flags, options: Options) -> Optimizing | None:
+    """What optimises versions; None where that is not wanted, or where no request may be made up to compare answers with."""
+    if not options.keeps_samples:
+        return None
+    threads = (options.intra_op_threads, options.inter_op_threads)
+    return Optimizing(Settings(flags.optimize, options.tags, *threads))
 
 
 def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> Sequence[Service]:

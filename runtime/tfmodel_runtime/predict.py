@@ -1,20 +1,22 @@
 """The path of a request: acquire a version, decode, run, encode, count. It knows no protocol.
 
 Decoding and encoding need the signature, so they take place while the version is held; those of large requests in a thread, so
-that they hold up nobody. The model runs in a thread of a pool of bounded size; more requests than `most_waiting` are refused at
-once, since a queue that grows helps nobody.
+that they hold up nobody. A light call of the model is made in the event loop, any other in a slot, of which there is one a core;
+which it is was measured (`engine.pace`). More requests than `most_waiting` are refused at once, since a queue that grows helps
+nobody.
+
+`predict` is the way of all requests. `at_once` is the same way for light ones, without a task of their own.
 """
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from tfmodel_runtime.batching.batching import Batching
-from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import (
@@ -25,15 +27,21 @@ from tfmodel_runtime.errors import (
     TimedOutError,
 )
 from tfmodel_runtime.observability.metrics import Metrics, Request
+from tfmodel_runtime.running.inline import Inline
+from tfmodel_runtime.running.slots import Slots
+from tfmodel_runtime.running.work import LATE, Outputs, Work
 from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.servable import Handle
 from tfmodel_runtime.statuses import Code, code_of
 
 Answer = TypeVar("Answer")
+_log = logging.getLogger(__name__)
+UNFORESEEN = RuntimeFault("internal error: see the server's log")
+"""What is told of a failure that nobody foresaw."""
 _LARGE_BYTES = 2**18
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a protocol says of a request before its inputs are read.
 
@@ -64,10 +72,12 @@ class Predictor:
     ) -> None:
         self._manager = manager
         self._metrics = metrics
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="predict")
+        self._slots = Slots(threads)
+        self._inline = Inline()
         self._most_waiting = most_waiting
         self._batching = batching
         self.in_flight = 0
+        metrics.in_flight.set_function(lambda: self.in_flight)
 
     async def predict(
         self, call: Call, decode: Decode, encode: "Encode[Answer]", select: Select | None = None
@@ -96,10 +106,78 @@ class Predictor:
             raise
         finally:
             self.in_flight -= 1
-            self._metrics.in_flight.dec()
             if call.is_counted:
                 self._metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
+
+    def at_once(
+        self, call: Call, decode: Decode, encode: "Encode[Answer]", done: "Callable[[Answer | RuntimeFault], None]"
+    ) -> bool:
+        """Takes a light call: its answer, or why there is none, comes to `done` now or within a few turns of the loop.
+
+        False if it is for `predict`, which tells what is wrong where something is; then nothing was done or counted. What the
+        caller makes of the answer in `done` must not fail.
+        """
+        if self._batching is not None or self.in_flight >= self._most_waiting:
+            return False
+        begun = time.perf_counter()
+        try:
+            servable, handle = self._manager.hold(call.model, call.version, call.label)
+        except RuntimeFault:
+            return False
+        signature = handle.model.signatures.get(call.signature or DEFAULT_SIGNATURE)
+        work = None if signature is None else self._light_work(call, handle, signature, decode)
+        if work is None or signature is None:
+            self._manager.release(servable)
+            return False
+        request = Request(call.model, str(handle.version), signature.name, call.method, call.protocol)
+        self.in_flight += 1
+
+        def finish(outputs: Outputs | None, error: BaseException | None) -> None:
+            answer: Answer | RuntimeFault
+            try:
+                answer = self._encoded(request, begun, outputs, error, partial(encode, handle, signature))
+                code = Code.OK
+            except RuntimeFault as fault:
+                answer, code = fault, code_of(fault)
+            except Exception as unforeseen:  # noqa: BLE001 - the rim: who waits gets an answer and the log the cause
+                _log.exception("a request failed in a way that was not foreseen", exc_info=unforeseen)
+                answer, code = UNFORESEEN, Code.INTERNAL
+            self.in_flight -= 1
+            self._manager.release(servable)
+            self._metrics.answered(request, code.name, time.perf_counter() - begun)
+            done(answer)
+
+        work.done = finish
+        self._inline.submit(work)
+        return True
+
+    def _encoded(
+        self,
+        request: Request,
+        begun: float,
+        outputs: Outputs | None,
+        error: BaseException | None,
+        encode: Callable[[Outputs], Answer],
+    ) -> Answer:
+        if error is not None:
+            raise error
+        self._metrics.ran(request, time.perf_counter() - begun)
+        return encode(outputs or {})
+
+    def _light_work(self, call: Call, handle: Handle, signature: Signature, decode: Decode) -> Work | None:
+        """The call that is wanted, if it is light and can be read."""
+        pace = handle.model.paces.get(signature.name)
+        if pace is None or not pace.is_light():
+            return None
+        try:
+            ask = decode(signature)
+        except RuntimeFault:
+            return None
+        deadline = None if call.timeout_seconds is None else time.monotonic() + call.timeout_seconds
+        work = Work(handle.model, signature, ask, deadline, None)
+        work.look()
+        return work if self._inline.takes(work) else None
 
     async def read(self, call: Call, reader: Callable[[], Answer]) -> Answer:
         """What a reader makes of a body, before the model is looked up; a body that it refuses is counted.
@@ -151,7 +229,7 @@ class Predictor:
         """Work on so many bytes: here, or in a thread if it may take long."""
         if size < _LARGE_BYTES:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._slots.threads, work)
 
     async def _outputs(
         self, deadline: float | None, handle: Handle, signature: Signature, ask: Ask
@@ -161,52 +239,39 @@ class Predictor:
             try:
                 return await asyncio.wait_for(self._batching.run(handle, signature, ask, deadline), left)
             except TimeoutError as error:
-                raise TimedOutError("Timed out waiting for notification") from error
-        return await self._alone(deadline, left, handle.model, signature, ask)
+                raise TimedOutError(LATE) from error
+        work = Work(handle.model, signature, ask, deadline, None)
+        work.look()
+        if not self._inline.takes(work):
+            return await self._slots.run(work)
+        return await self._in_loop(work)
 
-    async def _alone(
-        self, deadline: float | None, left: float | None, model: SavedModel, signature: Signature, ask: Ask
-    ) -> dict[str, Array]:
-        work = self._threads.submit(_run_until, deadline, model, signature, ask)
-        running = asyncio.wrap_future(work)
+    async def _in_loop(self, work: Work) -> Outputs:
+        outcome: asyncio.Future[Outputs] = asyncio.get_running_loop().create_future()
+
+        def done(outputs: Outputs | None, error: BaseException | None) -> None:
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(outputs or {})
+
+        work.done = done
+        self._inline.submit(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(running), left)
-        except (TimeoutError, asyncio.CancelledError) as gone:
-            if not work.cancel():
-                await _end_of(running)
-            if isinstance(gone, TimeoutError):
-                raise TimedOutError("Timed out waiting for notification") from gone
-            raise
+            return await outcome
+        finally:
+            work.done = None
 
     def _enter(self) -> None:
         if self.in_flight >= self._most_waiting:
             raise OverloadedError(f"{self.in_flight} requests are being answered; no more than that are taken")
         self.in_flight += 1
-        self._metrics.in_flight.inc()
 
     def close(self) -> None:
         """Ends the threads once they are idle."""
-        self._threads.shutdown(wait=True)
+        self._slots.close()
         if self._batching is not None:
             self._batching.close()
-
-
-def _run_until(deadline: float | None, model: SavedModel, signature: Signature, ask: Ask) -> dict[str, Array]:
-    """Runs in a thread; a request that waited for one has less time left for the model."""
-    left = None if deadline is None else deadline - time.monotonic()
-    return model.run(signature, ask.feeds, ask.fetches, timeout_seconds=left)
-
-
-async def _end_of(running: "asyncio.Future[Any]") -> None:
-    """Waits for a run whose outcome nobody wants any more, however often the waiting is cancelled.
-
-    A thread cannot be interrupted, and the version that it runs must be held for as long as it does.
-    """
-    while not running.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([running])
-    if not running.cancelled():
-        running.exception()
 
 
 def _signature(handle: Handle, call: Call) -> Signature:

@@ -41,8 +41,18 @@ def test_an_example_of_each_document_is_trained_and_answers(namespace: Namespace
             body = (EXAMPLES / name / "client" / "request.json").read_bytes()
             with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
                 found = classes_of(json.load(answer))
+        if name == "mnist-cnn":
+            assert_exported(namespace, name)
         misread = sum(one != two for one, two in zip(found, labels, strict=True))
         assert misread <= MOST_MISREAD, (name, found, labels)
+
+
+def assert_exported(namespace: Namespace, name: str) -> None:
+    """The formats of document 004 stand in status, each checked; TensorFlow.js from the image that has it."""
+    exports = {one["format"]: one for one in namespace.status(name)["versions"][0]["exports"]}
+    assert set(exports) == {"TFLite", "TFJS"}
+    assert all(float(one["maxDifference"]) <= 1e-5 and one["sizeBytes"] > 100_000 for one in exports.values())
+    assert exports["TFJS"]["file"] == "assets.extra/exports/tfjs/model.json"
 
 
 def classes_of(answer: dict[str, Any]) -> list[int]:

@@ -1,6 +1,7 @@
 """Each failure shows its own reason and hint in status, and the version that served before answers on."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from testkit.prober import Prober
 from testkit.tiny_models import QUICK, SCRIPTS, tfmodel, training
 
 SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "100Mi"}}
+TOLD_WITHIN_SECONDS = 30
 THRESHOLD = {"thresholds": {"accuracy": ">=0.9"}}
 BODY = json.dumps({"instances": [1.0]})
 
@@ -52,13 +54,17 @@ def serving(operator: Namespace, version: str) -> Any:
 def test_a_failure_tells_its_reason_and_the_old_version_answers_on(serving: Namespace, reason: str) -> None:
     spec, told = FAILURES[reason]
     run_id = str(10 + list(FAILURES).index(reason))
+    applied = datetime.now(UTC).isoformat()
     serving.apply(tfmodel(**{**spec, "training": {**spec["training"], "runId": run_id}}))
     found = serving.wait_until(
         lambda: failure_of(serving, "tiny") if failure_of(serving, "tiny").get("reason") == reason else None,
         f"lastFailure.reason is {reason}",
     )
+    seen = datetime.now(UTC)
     assert told in json.dumps(found)
     assert found["hint"]
+    happened = datetime.fromisoformat(found.get("time") or applied)
+    assert (seen - happened).total_seconds() <= TOLD_WITHIN_SECONDS
     conditions = serving.conditions("tiny")
     assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("True", "ServingPreviousVersion")
     assert conditions["Degraded"]["reason"] == reason
@@ -90,7 +96,9 @@ def test_a_quota_that_forbids_the_pod_is_named_and_lifting_it_helps(namespace: N
     }
     namespace.apply(quota, SCRIPTS, tfmodel(serving={"resources": QUICK}))
     told = namespace.wait_until(
-        lambda: namespace.conditions("tiny").get("Trained", {}).get("reason") == "QuotaExceeded", "QuotaExceeded", 60
+        lambda: namespace.conditions("tiny").get("Trained", {}).get("reason") == "QuotaExceeded",
+        "QuotaExceeded",
+        TOLD_WITHIN_SECONDS,
     )
     assert told
     assert "exceeded quota" in namespace.conditions("tiny")["Stalled"]["message"]

@@ -10,6 +10,8 @@ from testkit.tiny_models import SCRIPTS, tfmodel, training
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "tfmodel-operator"
 OPERATOR = "app.kubernetes.io/name=tfmodel-operator"
+TAKEOVER_SECONDS = 20
+MOST_RESIDENT_KIB = 100 * 1024
 PHASES = ("before-the-job", "Training", "Exporting", "Deploying")
 
 
@@ -51,12 +53,19 @@ def test_a_standby_takes_over_from_a_leader_that_is_killed(operator: Namespace, 
         namespace.apply(SCRIPTS, tfmodel())
         namespace.wait_until(lambda: namespace.list("jobs"), "the Job is there")
         operator.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
-        standby = operator.wait_until(lambda: other_leader(operator, leader), "the standby leads", 30)
+        standby = operator.wait_until(lambda: other_leader(operator, leader), "the standby leads", TAKEOVER_SECONDS)
         assert standby != leader
         namespace.wait_ready("tiny")
         assert len(namespace.list("jobs")) == 1
     finally:
         operator.kubectl("scale", "deployment", "-l", OPERATOR, "--replicas=1")
+
+
+def test_an_operator_at_rest_holds_at_most_100_mib(operator: Namespace) -> None:
+    pod = operator.wait_until(lambda: ready_pods(operator), "an operator is ready")[0]
+    status = operator.kubectl("exec", pod, "--", "python3", "-c", "print(open('/proc/1/status').read())")
+    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert resident <= MOST_RESIDENT_KIB
 
 
 def ready_pods(operator: Namespace) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,15 @@ def free_port() -> int:
 
 
 class ApiServer:
-    """etcd and kube-apiserver with their state in a folder. `kubeconfig` names a user who may do everything."""
+    """etcd and kube-apiserver with their state in a folder. `kubeconfig` names a user who may do everything.
 
-    def __init__(self, folder: Path) -> None:
+    `flags` are more flags of the API server; each of `users` has a kubeconfig too, and the rights that RBAC gives.
+    """
+
+    def __init__(self, folder: Path, *flags: str, users: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._flags = flags
+        self._users = users
         self._etcd_port, self.port = free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = folder / "kubeconfig"
@@ -39,16 +45,26 @@ class ApiServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         key = self._folder / "sa.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
-        (self._folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+        tokens = [f"{TOKEN},admin,admin,system:masters", *(f"{TOKEN}-{user},{user},{user}" for user in self._users)]
+        (self._folder / "tokens.csv").write_text("\n".join(tokens) + "\n")
+        self._write_kubeconfig(self.kubeconfig, TOKEN)
+        for user in self._users:
+            self._write_kubeconfig(self.kubeconfig_of(user), f"{TOKEN}-{user}")
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """The kubeconfig of one of the users."""
+        return self._folder / f"kubeconfig-{user}"
+
+    def _write_kubeconfig(self, file: Path, token: str) -> None:
         config: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
-            "users": [{"name": "u", "user": {"token": TOKEN}}],
+            "users": [{"name": "u", "user": {"token": token}}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "current-context": "x",
         }
-        self.kubeconfig.write_text(yaml.safe_dump(config))
+        file.write_text(yaml.safe_dump(config))
 
     def _run(self, name: str, *command: str) -> None:
         program = shutil.which(command[0])
@@ -73,6 +89,7 @@ class ApiServer:
             *(f"--service-account-key-file={self._folder}/sa.key", "--service-cluster-ip-range=10.97.0.0/16"),
             *(f"--service-account-signing-key-file={self._folder}/sa.key", "--service-account-issuer=https://tests"),
             *(f"--token-auth-file={self._folder}/tokens.csv", "--disable-admission-plugins=ServiceAccount"),
+            *self._flags,
         )
         end = time.monotonic() + 60
         while self.kubectl("get", "--raw", "/readyz", check=False).returncode != 0:

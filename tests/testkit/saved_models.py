@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from testkit import freezable
+
 
 def half_plus_two(folder: Path) -> None:
     import tensorflow as tf
@@ -28,6 +30,23 @@ def half_plus_two(folder: Path) -> None:
     tf.saved_model.save(model, str(folder / "half_plus_two" / "1"), signatures=signatures)
     model.b.assign(3.0)
     tf.saved_model.save(model, str(folder / "half_plus_three" / "2"), signatures=signatures)
+
+
+def weighty(folder: Path) -> None:
+    """Half plus two that holds 16 MiB besides, so that memory that does not come back is seen."""
+    import tensorflow as tf
+
+    class Weighty(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = tf.Variable(tf.ones([16, 2**18]))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def predict(self, x):
+            return {"y": x * self.weights[0, 0] / 2 + 2}
+
+    model = Weighty()
+    tf.saved_model.save(model, str(folder / "weighty" / "1"), signatures={"serving_default": model.predict})
 
 
 def pairs(folder: Path) -> None:
@@ -272,6 +291,42 @@ def keras_files(folder: Path) -> None:
     model.export(folder / "keras_export" / "1", verbose=False)
 
 
+def for_browsers(folder: Path) -> None:
+    """What converters to TensorFlow.js fuse and freeze: a small network of a phone's kind; a table, texts and an input that is not used."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            *(layers.Input((12, 12, 3), name="image"), layers.Conv2D(8, 3, strides=2), layers.BatchNormalization()),
+            *(layers.ReLU(6.0), layers.DepthwiseConv2D(3), layers.BatchNormalization(), layers.PReLU()),
+            *(layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax", name="scores")),
+        ]
+    )
+    network.export(folder / "mobile" / "1", verbose=False)
+
+    class Words(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            names = tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1], tf.int64), ["none", "some"])
+            self.names = tf.lookup.StaticHashTable(names, "many")
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.int64, name="count"),
+                tf.TensorSpec([None], tf.string, name="text"),
+                tf.TensorSpec([None], tf.float32, name="unused"),
+            ]
+        )
+        def call(self, count, text, unused):
+            return {"name": self.names.lookup(count), "text": tf.identity(text), "any": count > 0}
+
+    words = Words()
+    tf.saved_model.save(words, str(folder / "words" / "1"), signatures={"serving_default": words.call})
+
+
 def questionable(folder: Path) -> None:
     """Models that a scan must look into: they read and write files, run Python, and hold such operations in nested functions."""
     import tensorflow as tf
@@ -303,6 +358,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
         half_plus_two,
+        weighty,
         pairs,
         flowers,
         types,
@@ -311,8 +367,12 @@ def main(folder: Path) -> None:
         with_defaults,
         digits,
         slow_and_rare,
+        freezable.forms,
+        freezable.graphs,
+        freezable.noisy,
         every_type,
         keras_files,
+        for_browsers,
         questionable,
     ):
         make(folder)

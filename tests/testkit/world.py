@@ -13,11 +13,17 @@ from tfmodel_operator.manifests.deployment import deployment
 from tfmodel_operator.manifests.job import job
 from tfmodel_operator.plan.naming import claim_name, job_name, run_key
 from tfmodel_operator.plan.versions import policy_flag
+from tfmodel_operator.trim import trimmed
 from tfmodel_operator.values import Release, ServedVersion
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 THEN = "2026-01-02T03:00:00Z"
-RELEASE = Release(version="0.1.0", runtime_image="tfmodel-runtime:0.1.0", trainer_image="tfmodel-trainer:0.1.0")
+RELEASE = Release(
+    version="0.1.0",
+    runtime_image="tfmodel-runtime:0.1.0",
+    trainer_image="tfmodel-trainer:0.1.0",
+    tfjs_image="tfmodel-tfjs:0.1.0",
+)
 INIT_CONTAINERS = ("progress", "train", "fetch")
 TRAINING: dict[str, Any] = {"script": {"configMapRef": {"name": "iris", "key": "train.py"}}}
 Json = dict[str, Any]
@@ -40,23 +46,37 @@ def a_tfmodel(
 
 
 def a_job(model: TFModel, *conditions: str, reason: str = "", **status: Any) -> Json:
-    """The Job of the model's run as the API server holds it, with conditions that are True."""
-    made = job(model, RELEASE, name=job_name(model), run_key=run_key(model), claim=claim_name(model))
+    """The Job of the model's run as the operator keeps it, with conditions that are True."""
+    made = a_job_manifest(model)
     said = [
         {"type": kind, "status": "True", "reason": reason, "message": reason, "lastTransitionTime": THEN}
         for kind in conditions
     ]
     metadata = {**made["metadata"], "uid": f"uid-{made['metadata']['name']}", "creationTimestamp": THEN}
-    return {**made, "metadata": metadata, "status": {"startTime": THEN, "conditions": said, **status}}
+    return _as_cached({**made, "metadata": metadata, "status": {"startTime": THEN, "conditions": said, **status}})
+
+
+def a_job_manifest(model: TFModel) -> Json:
+    """The Job of the model's run as it is applied."""
+    return job(model, RELEASE, name=job_name(model), run_key=run_key(model), claim=claim_name(model))
+
+
+def _deployment(model: TFModel) -> Json:
+    return deployment(model, RELEASE, claim=claim_name(model), version_policy=policy_flag(model))
+
+
+def _as_cached(found: Json) -> Json:
+    """What the operator keeps of an object: so that no plan is tested with more than it will get."""
+    return dict(trimmed(found))
 
 
 def a_job_pod(model: TFModel, *containers: Json, phase: str = "Running", number: int = 0, **status: Any) -> Json:
     """A pod of the model's Job, with the states of its containers in the order train, export."""
-    of_job = a_job(model)
+    of_job = a_job_manifest(model)
     template = of_job["spec"]["template"]
     name = f"{of_job['metadata']['name']}-{number}"
     labels = {**template["metadata"]["labels"], "batch.kubernetes.io/job-name": of_job["metadata"]["name"]}
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -75,6 +95,7 @@ def a_job_pod(model: TFModel, *containers: Json, phase: str = "Running", number:
             **status,
         },
     }
+    return _as_cached(pod)
 
 
 def running(container: str) -> Json:
@@ -122,7 +143,7 @@ def a_finished_run(model: TFModel, version: int = 1, stored: tuple[int, ...] | N
 
 def a_deployment(model: TFModel, *, ready: int | None = None, conditions: tuple[Json, ...] = ()) -> Json:
     """The Deployment of runtime pods, rolled out unless `ready` says less."""
-    made = deployment(model, RELEASE, claim=claim_name(model), version_policy=policy_flag(model))
+    made = _deployment(model)
     wanted = model.spec.serving.replicas
     metadata = {**made["metadata"], "uid": "uid-deployment", "generation": 1}
     status = {
@@ -132,16 +153,16 @@ def a_deployment(model: TFModel, *, ready: int | None = None, conditions: tuple[
         "readyReplicas": wanted if ready is None else ready,
         "conditions": list(conditions),
     }
-    return {**made, "metadata": metadata, "status": status}
+    return _as_cached({**made, "metadata": metadata, "status": status})
 
 
 def a_runtime_pod(model: TFModel, name: str = "iris-0", *containers: Json, ready: bool = True) -> Json:
     """A runtime pod."""
-    template = a_deployment(model)["spec"]["template"]
+    template = _deployment(model)["spec"]["template"]
     conditions = [{"type": "PodScheduled", "status": "True"}]
     if ready:
         conditions.append({"type": "Ready", "status": "True"})
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -159,6 +180,7 @@ def a_runtime_pod(model: TFModel, name: str = "iris-0", *containers: Json, ready
             "conditions": conditions,
         },
     }
+    return _as_cached(pod)
 
 
 def answers(**versions: str) -> tuple[ServedVersion, ...]:

@@ -1,4 +1,8 @@
-"""What `spec.export` asks of the export step: formats beside the SavedModel, the data that one of them learns by, names of features."""
+"""What `spec.export` asks of the export step: formats beside the SavedModel, the data that one of them learns by, names of features.
+
+The step is one container whatever is asked, so that what is checked and what is published is decided in one place; a format that needs
+more than the trainer's image holds is made by running the step from an image that holds it too.
+"""
 
 import hashlib
 import json
@@ -7,6 +11,7 @@ from typing import Any
 from tfmodel.api.training import Input
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.manifests.metadata import Json
+from tfmodel_operator.values import Release
 
 
 def digest(model: TFModel) -> str | None:
@@ -15,6 +20,11 @@ def digest(model: TFModel) -> str | None:
     if not said:
         return None
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def image(model: TFModel, release: Release) -> str:
+    """The image that the step runs from."""
+    return release.tfjs_image if "TFJS" in (model.spec.export.formats or ()) else release.trainer_image
 
 
 def request_fields(model: TFModel) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def _export(model: TFModel, release: Release, run_key: str) -> Json:
     )
     return {
         "name": EXPORT_CONTAINER,
-        "image": release.trainer_image,
+        "image": exporting.image(model, release),
         "imagePullPolicy": release.image_pull_policy,
         "args": ["export"],
         "env": [

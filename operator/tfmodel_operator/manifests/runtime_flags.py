@@ -4,6 +4,7 @@ import math
 
 from tfmodel.api.quantities import parse_duration, parse_quantity
 from tfmodel.api.runtime_options import Batching, Drain, Limits
+from tfmodel.api.serving import Serving
 from tfmodel.api.v1alpha1 import TFModel
 
 _MICROS = 1_000_000
@@ -18,6 +19,8 @@ def runtime_flags(model: TFModel, *, version_policy: str) -> list[str]:
         flags.append(f"--version_labels={labels}")
     if serving.batching is not None:
         flags += ["--enable_batching", f"--batching_parameters={_parameters(serving.batching)}"]
+    if serving.optimize != Serving.model_fields["optimize"].default:
+        flags.append(f"--optimize={serving.optimize}")
     if serving.warmup is not None:
         flags += [
             f"--enable_model_warmup={str(serving.warmup.enabled).lower()}",

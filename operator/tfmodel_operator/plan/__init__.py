@@ -42,6 +42,7 @@ def plan(model: TFModel, seen: Observation, now: datetime, release: Release) -> 
         status=said,
         events=events(model.status, said),
         requeue_after=_look_again(facts),
+        ask_after=SERVING_POLL if _is_settled(facts) else None,
     )
 
 
@@ -125,7 +126,16 @@ def _until_schedule(facts: Facts) -> timedelta | None:
 
 
 def _until_pods_tell(facts: Facts) -> timedelta | None:
-    if facts.versions.in_store and facts.serving.wanted > 0:
-        settled = facts.all_wanted_are_served or facts.versions.failed is not None
-        return SERVING_POLL if settled and facts.serving.is_rolled_out else LOADING_POLL
+    if _is_serving(facts):
+        return None if _is_settled(facts) else LOADING_POLL
     return WAITING_POLL if facts.run.state == "Pending" else None
+
+
+def _is_serving(facts: Facts) -> bool:
+    return bool(facts.versions.in_store) and facts.serving.wanted > 0
+
+
+def _is_settled(facts: Facts) -> bool:
+    """Whether the runtime pods are there and have told all that is awaited of them."""
+    has_told = facts.all_wanted_are_served or facts.versions.failed is not None
+    return _is_serving(facts) and has_told and facts.serving.is_rolled_out

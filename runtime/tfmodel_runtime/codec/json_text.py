@@ -6,6 +6,7 @@ is read by the standard library; what that refuses too (Inf, any depth), or is w
 
 import json
 import math
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from tfmodel_runtime.codec.json_reader import Reader
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 _MOST_QUOTED = 256
 _NAMES = {str: "String", list: "Array", dict: "Object", int: "Number", float: "Number"}
@@ -63,6 +65,8 @@ def _read(text: bytes) -> Any:
         except orjson.JSONDecodeError:
             pass
     decoded = text.decode("utf-8", errors="surrogateescape")
+    if _SURROGATE.search(decoded):  # the standard library takes halves of pairs
+        return Reader(decoded).root()
     try:
         root, _end = _TOLERANT.raw_decode(decoded.lstrip(" \t\r\n"))
     except (ValueError, OverflowError, RecursionError):
@@ -94,6 +98,14 @@ def write(array: Array, *, as_base64: bool = False) -> str:
     return "".join(_write(array, as_base64=as_base64))
 
 
+def numbers(array: Array) -> bytes | None:
+    """An array of finite numbers with at least one dimension as JSON, as `write` prints it; None for all others."""
+    if not array.ndim or array.dtype.num not in _PRINTED or not array.flags.c_contiguous:
+        return None
+    text = orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
+    return None if b"n" in text and b"null" in text else text
+
+
 def rows(array: Array, *, as_base64: bool = False) -> list[str]:
     """Each row of an array as JSON."""
     return [write(np.asarray(row, array.dtype), as_base64=as_base64) for row in array]
@@ -105,6 +117,9 @@ _WRITTEN = frozenset(
         DataType.UINT8, DataType.UINT32, DataType.UINT64, DataType.BOOL, DataType.STRING,
     }
 )  # fmt: skip
+
+
+_PRINTED = frozenset(np.dtype(kind).num for kind in ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u4", "u8"))
 
 
 def _write(array: Array, *, as_base64: bool) -> Iterator[str]:

@@ -25,7 +25,7 @@ RANGES = {
 }
 _MOST_DIMENSIONS = 64
 _NO_VALUES = {DataType.INVALID, DataType.RESOURCE, DataType.VARIANT}
-_FLOATS = {DataType.FLOAT, DataType.DOUBLE}
+FLOATS = {DataType.FLOAT, DataType.DOUBLE}
 
 
 def array_of(value: Any, spec: TensorSpec) -> Array:
@@ -55,14 +55,14 @@ def array_of(value: Any, spec: TensorSpec) -> Array:
 
 def _fast(value: Any, data_type: DataType) -> Array | None:
     """Plain nested lists of numbers in one step; None leaves every other case to the careful way."""
-    if data_type not in _FLOATS and data_type not in RANGES:
+    if data_type not in FLOATS and data_type not in RANGES:
         return None
     try:
         found = np.array(value)
     except (ValueError, OverflowError):
         return None
-    if data_type in _FLOATS and found.dtype.kind in "if":
-        return None if _holds_bool(value) else _to_float(found, data_type)
+    if data_type in FLOATS and found.dtype.kind in "if":
+        return None if _holds_bool(value) else to_type(found, data_type)
     if found.dtype.kind == "i" and found.size and not _holds_bool(value):
         low, high = RANGES.get(data_type, (1, 0))
         fits = low <= int(found.min()) and int(found.max()) <= high
@@ -70,7 +70,8 @@ def _fast(value: Any, data_type: DataType) -> Array | None:
     return None
 
 
-def _to_float(found: Array, data_type: DataType) -> Array:
+def to_type(found: Array, data_type: DataType) -> Array:
+    """Numbers as those of a type; what is beyond the largest float is infinite."""
     with np.errstate(over="ignore"):
         return found.astype(numpy_dtype(data_type))
 
@@ -120,7 +121,7 @@ def _elements(value: Any, shape: tuple[int, ...], level: int) -> Iterator[Any]:
 
 
 def _converter(data_type: DataType) -> Callable[[Any], Any]:
-    if data_type in _FLOATS:
+    if data_type in FLOATS:
         return lambda value: _number(value, data_type)
     if data_type in RANGES:
         return lambda value: _integer(value, data_type)

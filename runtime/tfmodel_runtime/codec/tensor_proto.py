@@ -14,6 +14,8 @@ from tfmodel_runtime.errors import InvalidInputError
 
 _MOST_DIMENSIONS = 64
 _MOST_REPEATED_BYTES = 2**28
+_BITS_OF_A_LENGTH = 32
+_MORE = 0x80
 _BITS = {DataType.HALF, DataType.BFLOAT16}
 _COMPLEX = {DataType.COMPLEX64: np.float32, DataType.COMPLEX128: np.float64}
 
@@ -42,7 +44,9 @@ def _unreadable(alias: str) -> InvalidInputError:
 def _elements(proto: Any, data_type: DataType, count: int, alias: str) -> Array:
     is_text = data_type is DataType.STRING
     item_bytes = TSTRING_BYTES if is_text else numpy_dtype(data_type).itemsize
-    if proto.tensor_content and not is_text:
+    if proto.tensor_content and is_text:
+        return _texts_of_content(proto.tensor_content, count, alias)
+    if proto.tensor_content:
         if len(proto.tensor_content) != count * item_bytes:
             raise _unreadable(alias)
         return np.frombuffer(proto.tensor_content, numpy_dtype(data_type))
@@ -50,6 +54,37 @@ def _elements(proto: Any, data_type: DataType, count: int, alias: str) -> Array:
     if count > len(values) and count * item_bytes > _MOST_REPEATED_BYTES:
         raise _unreadable(alias)
     return _filled(values, count, data_type)
+
+
+def _texts_of_content(content: bytes, count: int, alias: str) -> Array:
+    """Strings as TensorFlow packs them (core/platform/coding.cc, EncodeStringList): their lengths as varints, then the bytes."""
+    if count > len(content):
+        raise _unreadable(alias)
+    sizes, at = [], 0
+    for _ in range(count):
+        size, at = _varint(content, at, alias)
+        sizes.append(size)
+    if at + sum(sizes) != len(content):
+        raise _unreadable(alias)
+    array = np.empty(count, object)
+    for number, size in enumerate(sizes):
+        array[number] = content[at : at + size]
+        at += size
+    return array
+
+
+def _varint(content: bytes, at: int, alias: str) -> tuple[int, int]:
+    """A number of at most 32 bits, and where the next thing begins."""
+    number = 0
+    for shift in range(0, _BITS_OF_A_LENGTH, 7):
+        if at >= len(content):
+            break
+        byte = content[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < _MORE:
+            return number, at
+    raise _unreadable(alias)
 
 
 def _values(proto: Any, data_type: DataType) -> Array:

@@ -1,32 +1,66 @@
 """Predict requests and answers of TensorFlow Serving's REST API (contract section 3): rows and columns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from tfmodel_runtime.codec.json_text import excerpt, parse, quoted, rows, write
-from tfmodel_runtime.codec.json_values import array_of, is_base64
+from tfmodel_runtime.codec import plain_numbers
+from tfmodel_runtime.codec.json_text import excerpt, numbers, parse, quoted, rows, write
+from tfmodel_runtime.codec.json_values import FLOATS, RANGES, array_of, is_base64, to_type
+from tfmodel_runtime.codec.plain_numbers import Plain
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
 from tfmodel_runtime.statuses import code_of
 
 DEFAULT_SIGNATURE = "serving_default"
+_ROWS, _COLUMNS, _END = b'{\n    "predictions": ', b'{\n    "outputs": ', b"\n}"
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
     """A body that was parsed, before it is held against a signature."""
 
-    signature_name: str
-    root: Mapping[str, Any]
+    __slots__ = ("_body", "_root", "form", "plain", "signature_name")
+
+    def __init__(self, body: bytes, plain: Plain | None) -> None:
+        self._body = body
+        self.plain = plain
+        self._root: Mapping[str, Any] | None = None
+        self.form: Literal["row", "columnar"]
+        """How the answer is laid out."""
+        if plain is not None and (plain.signature_name is None or isinstance(plain.signature_name, str)):
+            self.signature_name = plain.signature_name or DEFAULT_SIGNATURE
+            self.form = plain.form
+        else:
+            self.plain = None
+            self.signature_name = signature_name(self.root)
+            self.form = "row" if "instances" in self.root else "columnar"
 
     @property
-    def form(self) -> Literal["row", "columnar"]:
-        """How the answer is laid out."""
-        return "row" if "instances" in self.root else "columnar"
+    def root(self) -> Mapping[str, Any]:
+        """The root object."""
+        if self._root is None:
+            self._root = parse(self._body)
+        return self._root
+
+    def numbers(self, spec: TensorSpec) -> Array | None:
+        """The input, if the body holds nothing but its numbers and they have its type; None if it is to be read with care."""
+        plain = self.plain
+        if plain is None:
+            return None
+        if spec.data_type in FLOATS:
+            return to_type(plain.values, spec.data_type).reshape(plain.shape)
+        low, high = RANGES.get(spec.data_type, (1, 0))
+        found = plain_numbers.whole(self._body, plain) if low <= 0 <= high else None
+        if found is None or not (low <= int(found.min()) and int(found.max()) <= high):
+            return None
+        return to_type(found, spec.data_type).reshape(plain.shape)
+
+    def learn(self, array: Array, spec: TensorSpec) -> None:
+        """The body held this array, and the next one will probably hold its like."""
+        if spec.data_type in FLOATS or spec.data_type in RANGES:
+            plain_numbers.learn(self._body, self.root, array.shape)
 
 
 def read(body: bytes) -> Request:
@@ -35,8 +69,7 @@ def read(body: bytes) -> Request:
     Raises:
         InvalidInputError: it is no JSON object, or its signature_name is no string.
     """
-    root = parse(body)
-    return Request(signature_name(root), root)
+    return Request(body, plain_numbers.read(body))
 
 
 def signature_name(root: Mapping[str, Any]) -> str:
@@ -60,6 +93,11 @@ def feeds(request: Request, signature: Signature) -> dict[str, Array]:
         InvalidInputError: the request does not fit the signature.
         UnimplementedError: an input has a type that columns cannot hold.
     """
+    if request.plain is not None and len(signature.inputs) == 1:
+        alias, spec = next(iter(signature.inputs.items()))
+        found = request.numbers(spec)
+        if found is not None:
+            return {alias: found}
     root = request.root
     if not signature.inputs:
         raise InvalidInputError(f"Failed to get input map for signature: {signature.name}")
@@ -67,14 +105,21 @@ def feeds(request: Request, signature: Signature) -> dict[str, Array]:
     if has_rows and has_columns:
         raise _misformed(root, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ")
     if has_columns:
-        return _from_columns(root["inputs"], signature)
+        return _learned(request, _from_columns(root["inputs"], signature), signature)
     if not has_rows:
         raise InvalidInputError("Missing 'inputs' or 'instances' key")
     if not isinstance(root["instances"], list):
         raise _misformed(root, "Expecting 'instances' to be an list/array")
     if not root["instances"]:
         raise _misformed(root, "No values in 'instances' array")
-    return _from_rows(root["instances"], signature)
+    return _learned(request, _from_rows(root["instances"], signature), signature)
+
+
+def _learned(request: Request, found: dict[str, Array], signature: Signature) -> dict[str, Array]:
+    if len(found) == 1:
+        alias, array = next(iter(found.items()))
+        request.learn(array, signature.inputs[alias])
+    return found
 
 
 def _misformed(root: Mapping[str, Any], told: str) -> InvalidInputError:
@@ -180,6 +225,10 @@ def answer(request: Request, outputs: Mapping[str, Array]) -> bytes:
     Raises:
         InvalidInputError: the outputs have no form in that layout.
     """
+    if len(outputs) == 1:
+        written = numbers(next(iter(outputs.values())))
+        if written is not None:
+            return (_ROWS if request.form == "row" else _COLUMNS) + written + _END
     text = _as_rows(outputs) if request.form == "row" else _as_columns(outputs)
     return text.encode("utf-8", errors="surrogateescape")
 

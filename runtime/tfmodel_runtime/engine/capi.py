@@ -62,6 +62,10 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
             _POINTER,
         ),
     ),
+    "TF_NewImportGraphDefOptions": (_POINTER, ()),
+    "TF_DeleteImportGraphDefOptions": (None, (_POINTER,)),
+    "TF_GraphImportGraphDef": (None, (_POINTER, ctypes.POINTER(Buffer), _POINTER, _POINTER)),
+    "TF_NewSession": (_POINTER, (_POINTER, _POINTER, _POINTER)),
     "TF_CloseSession": (None, (_POINTER, _POINTER)),
     "TF_DeleteSession": (None, (_POINTER, _POINTER)),
     "TF_SessionRun": (
@@ -120,6 +124,11 @@ def library() -> Any:
     return opened
 
 
+def let_xla_compile() -> None:
+    """Lets sessions that ask for it compile for the CPU (compiler/jit/flags.cc). To be called before the library is opened."""
+    os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} --tf_xla_cpu_global_jit".strip()
+
+
 def version() -> str:
     """TensorFlow's version."""
     return str(library().TF_Version().decode())
@@ -127,12 +136,22 @@ def version() -> str:
 
 def known_operations() -> frozenset[str]:
     """The kinds of operations that this TensorFlow has."""
+    return frozenset(op.name for op in _op_list().op)
+
+
+@cache
+def stateful_operations() -> frozenset[str]:
+    """Those that TensorFlow registers as having a state: what they do or give depends on more than their inputs."""
+    return frozenset(op.name for op in _op_list().op if op.is_stateful)
+
+
+def _op_list() -> Any:
     found = library().TF_GetAllOpList()
     try:
         text = ctypes.string_at(found.contents.data, found.contents.length)
     finally:
         library().TF_DeleteBuffer(found)
-    return frozenset(op.name for op in messages.OpList.FromString(text).op)
+    return messages.OpList.FromString(text)
 
 
 class Status:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfmodel.store import manifest
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.warmup import warm_up
 from tfmodel_runtime.errors import LoadError
@@ -27,6 +26,8 @@ class Options:
     tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 0
     inter_op_threads: int = 0
+    keeps_samples: bool = False
+    """Whether what a model is warmed up with is kept, to optimise it by."""
 
 
 class EngineLoader:
@@ -56,6 +57,7 @@ class EngineLoader:
             inter_op_threads=options.inter_op_threads,
         )
         restored = time.monotonic()
+        model.samples = [] if options.keeps_samples else None
         try:
             self._prepare(model, path)
         except BaseException:
@@ -90,6 +92,8 @@ def generate(model: SavedModel, path: Path, row_counts: Sequence[int] = (1,)) ->
 
 
 def _check_sizes(path: Path) -> None:
+    from tfmodel.store import manifest  # noqa: PLC0415 - pydantic, which takes as long to import as a model to load
+
     try:
         wrong = manifest.wrong_sizes(path, manifest.read(path))
     except (OSError, ValueError) as error:

@@ -6,37 +6,42 @@ where it is fastest; there TensorFlow does not look at the clock. Where that mat
 for signatures whose last run was slow, a run with a deadline takes place in the session's threads, for some 50 us more.
 """
 
-import contextlib
 import ctypes
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from tfmodel.wire import messages
+from tfmodel_runtime.engine.calls import PreparedCall
 from tfmodel_runtime.engine.capi import Output, Status, library
 from tfmodel_runtime.engine.graph import is_unbounded
+from tfmodel_runtime.engine.pace import Pace
+from tfmodel_runtime.engine.program import Program
+from tfmodel_runtime.engine.samples import Sample, keep
 from tfmodel_runtime.engine.session import content, empty_buffer, run_options, session_options
-from tfmodel_runtime.engine.signature import Signature, TensorSpec, signatures_of
-from tfmodel_runtime.engine.tensors import Array, InputTensor, read
-from tfmodel_runtime.errors import ExecutionError, InvalidInputError, LoadError, TimedOutError, UnimplementedError
+from tfmodel_runtime.engine.signature import Signature, signatures_of
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import ExecutionError, LoadError, TimedOutError
 from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 _SLOW_SECONDS = 0.005
+_MOST_CALLS = 64
 
 
 class SavedModel:
     """A loaded SavedModel. Make one with `load`."""
 
-    def __init__(self, session: int, graph: int, meta_graph: Any) -> None:
-        self._library = library()
-        self._session = session
-        self._graph = graph
+    def __init__(self, program: Program, meta_graph: Any) -> None:
+        self.program = program
+        """What requests run on; `exchange` replaces it."""
+        self.samples: list[Sample] | None = None
+        """What was asked so far, where that is to be kept."""
         self._is_closed = False
         kept = messages.MetaGraphDef(
             signature_def=meta_graph.signature_def
@@ -48,9 +53,12 @@ class SavedModel:
         """How long its loading took, by phase: restore, warm_up."""
         self.load_bytes = 0
         """By how much the memory of the process grew while it was loaded."""
-        self._is_unbounded = is_unbounded(meta_graph)
+        self.is_unbounded = is_unbounded(meta_graph)
+        """Whether a run can last for any time, whatever it is fed."""
+        self.paces: dict[str, Pace] = {name: Pace() for name in self.signatures}
+        """What is known of the time that each signature takes."""
         self._slow: set[str] = set()
-        self._outputs = self._find_outputs()
+        program.outputs = self._find_outputs(program)
 
     @classmethod
     def load(
@@ -77,10 +85,11 @@ class SavedModel:
             if status.code:
                 found.TF_DeleteGraph(graph)
                 raise LoadError(str(path), status.message, status.code)
+            program = Program(session, graph)
             try:
-                return cls(session, graph, messages.MetaGraphDef.FromString(content(meta_graph)))
+                return cls(program, messages.MetaGraphDef.FromString(content(meta_graph)))
             except DecodeError as error:
-                _free(session, graph)
+                program.close()
                 raise LoadError(str(path), f"the graph cannot be read: {error}", Code.DATA_LOSS) from error
 
     def run(
@@ -90,10 +99,12 @@ class SavedModel:
         fetches: Sequence[str] | None = None,
         *,
         timeout_seconds: float | None = None,
+        program: Program | None = None,
     ) -> dict[str, Array]:
         """The outputs by alias for the inputs by alias. Blocks; other threads may run at the same time.
 
-        `fetches` are the aliases of the outputs that are wanted; None means all. Outputs are not to be written to.
+        `fetches` are the aliases of the outputs that are wanted; None means all. Outputs are not to be written to. `program` is
+        another one to run on than the model's.
 
         Raises:
             ExecutionError: an op failed, with TensorFlow's code and text.
@@ -104,19 +115,39 @@ class SavedModel:
         """
         if self._is_closed:
             raise RuntimeError("a closed model cannot be run")
-        wanted = list(signature.outputs) if fetches is None else list(fetches)
-        inputs = [self._outputs[signature.inputs[alias].tensor_name] for alias in feeds]
-        outputs = [self._outputs[signature.outputs[alias].tensor_name] for alias in wanted]
-        limit = timeout_seconds if self._is_unbounded or signature.name in self._slow else None
+        if self.samples is not None:
+            keep(self.samples, Sample(signature, feeds, fetches))
+        name = signature.name
+        running = program or self.program
+        call = self._prepared(running, signature, feeds, fetches)
+        limit = timeout_seconds if self.is_unbounded or name in self._slow else None
         begun = time.monotonic()
-        with _inputs(feeds) as tensors, _results(len(wanted)) as results:
-            status = self._session_run(inputs, tensors, outputs, results, limit)
-            if status.code == Code.DEADLINE_EXCEEDED and limit is not None:
-                raise TimedOutError(status.message)
-            self._note_time(signature.name, time.monotonic() - begun)
-            if status.code:
-                raise ExecutionError(status.code, status.message)
-            return {alias: _read(alias, pointer) for alias, pointer in zip(wanted, results, strict=True)}
+        with run_options(limit) as options:
+            status, found = call.run(running.session, options, feeds)
+        seconds = time.monotonic() - begun
+        if found is None and status.code == Code.DEADLINE_EXCEEDED and limit is not None:
+            raise TimedOutError(status.message)
+        if seconds > _SLOW_SECONDS or self._slow:
+            self._note_time(name, seconds)
+        if found is None:
+            raise ExecutionError(status.code, status.message)
+        return dict(zip(call.wanted, found, strict=True))
+
+    def _prepared(
+        self, program: Program, signature: Signature, feeds: Mapping[str, Array], fetches: Sequence[str] | None
+    ) -> PreparedCall:
+        """The call for these inputs and outputs; kept for signatures of the model, of which few are asked for in few ways."""
+        key = (signature.name, tuple(feeds), None if fetches is None else tuple(fetches))
+        is_own = self.signatures.get(signature.name) is signature
+        found = program.calls.get(key) if is_own else None
+        if found is None:
+            wanted = signature.outputs if fetches is None else fetches
+            inputs = {alias: program.outputs[signature.inputs[alias].tensor_name] for alias in feeds}
+            outputs = {alias: program.outputs[signature.outputs[alias].tensor_name] for alias in wanted}
+            found = PreparedCall(inputs, outputs)
+            if is_own and len(program.calls) < _MOST_CALLS:
+                program.calls[key] = found
+        return found
 
     def _note_time(self, name: str, seconds: float) -> None:
         """The latest run counts: the first one is slow in every graph, since TensorFlow optimises the graph in it."""
@@ -125,45 +156,24 @@ class SavedModel:
         else:
             self._slow.discard(name)
 
-    def _session_run(
-        self,
-        inputs: Sequence[Output],
-        tensors: Sequence[InputTensor],
-        outputs: Sequence[Output],
-        results: Any,
-        timeout_seconds: float | None,
-    ) -> Status:
-        status = Status()
-        with run_options(timeout_seconds) as options:
-            self._library.TF_SessionRun(
-                self._session,
-                options,
-                (Output * len(inputs))(*inputs),
-                (ctypes.c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors)),
-                len(inputs),
-                (Output * len(outputs))(*outputs),
-                results,
-                len(outputs),
-                None,
-                0,
-                None,
-                status.pointer,
-            )
-        return status
+    def exchange(self, program: Program) -> Program:
+        """Has later requests run on another program; gives the one before, on which requests may still be running."""
+        before, self.program = self.program, program
+        return before
 
     def close(self) -> None:
         """Gives the memory back; once is enough. Nobody may be running the model, or run it afterwards."""
         if self._is_closed:
             return
         self._is_closed = True
-        _free(self._session, self._graph)
+        self.program.close()
 
-    def _find_outputs(self) -> dict[str, Output]:
-        """TF_Output of each tensor that a signature names; a signature that names a missing one cannot be called."""
+    def _find_outputs(self, program: Program) -> dict[str, Output]:
+        """The place of each tensor that a signature names; a signature that names a missing one cannot be called."""
         found: dict[str, Output] = {}
         for name, signature in list(self.signatures.items()):
             specs = (*signature.inputs.values(), *signature.outputs.values())
-            places = {spec.tensor_name: self._output(spec) for spec in specs}
+            places = {spec.tensor_name: program.find(spec.tensor_name) for spec in specs}
             missing = sorted(tensor for tensor, place in places.items() if place is None)
             if missing:
                 _log.warning("signature %s is left out: the graph has no %s", name, ", ".join(missing))
@@ -171,53 +181,3 @@ class SavedModel:
                 continue
             found.update({tensor: place for tensor, place in places.items() if place is not None})
         return found
-
-    def _output(self, spec: TensorSpec) -> Output | None:
-        name, _, index = spec.tensor_name.partition(":")
-        operation = self._library.TF_GraphOperationByName(self._graph, name.encode()) if name else None
-        if not operation or not (index or "0").isdecimal():
-            return None
-        number = int(index or 0)
-        return Output(operation, number) if number < self._library.TF_OperationNumOutputs(operation) else None
-
-
-def _free(session: int, graph: int) -> None:
-    found, status = library(), Status()
-    found.TF_CloseSession(session, status.pointer)
-    found.TF_DeleteSession(session, status.pointer)
-    found.TF_DeleteGraph(graph)
-
-
-def _read(alias: str, pointer: int) -> Array:
-    try:
-        return read(pointer)
-    except (KeyError, ValueError) as error:
-        raise UnimplementedError(f"output {alias} has a type without values") from error
-
-
-@contextlib.contextmanager
-def _inputs(feeds: Mapping[str, Array]) -> Iterator[list[InputTensor]]:
-    made: list[InputTensor] = []
-    try:
-        for alias, array in feeds.items():
-            try:
-                made.append(InputTensor(array))
-            except KeyError as error:
-                raise InvalidInputError(f"input {alias}: TensorFlow has no type like {array.dtype}") from error
-            except UnicodeEncodeError as error:
-                raise InvalidInputError(f"input {alias}: a string is not valid Unicode") from error
-        yield made
-    finally:
-        for tensor in made:
-            tensor.free()
-
-
-@contextlib.contextmanager
-def _results(count: int) -> Iterator[Any]:
-    pointers = (ctypes.c_void_p * count)()
-    try:
-        yield pointers
-    finally:
-        for pointer in pointers:
-            if pointer:
-                library().TF_DeleteTensor(pointer)

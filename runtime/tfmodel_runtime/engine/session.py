@@ -12,16 +12,20 @@ from tfmodel_runtime.engine.capi import Buffer, Status, library
 
 _IN_CALLERS_THREAD = -1
 _IN_SESSIONS_THREADS = 0
+_JIT_ON = 2
 _MOST_MILLISECONDS = 2**31 - 1
 
 
 @contextlib.contextmanager
-def session_options(intra_op_threads: int, inter_op_threads: int) -> Iterator[int]:
-    """TF_SessionOptions; 0 threads leaves the number to TensorFlow."""
+def session_options(intra_op_threads: int, inter_op_threads: int, *, is_compiled: bool = False) -> Iterator[int]:
+    """TF_SessionOptions; 0 threads leaves the number to TensorFlow. `is_compiled` has XLA compile what it can."""
     found, status = library(), Status()
-    config = messages.ConfigProto(
+    made = messages.ConfigProto(
         intra_op_parallelism_threads=intra_op_threads, inter_op_parallelism_threads=inter_op_threads
-    ).SerializeToString()
+    )
+    if is_compiled:
+        made.graph_options.optimizer_options.global_jit_level = _JIT_ON
+    config = made.SerializeToString()
     options = found.TF_NewSessionOptions()
     try:
         found.TF_SetConfig(options, config, len(config), status.pointer)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmodel.wire.dtypes import DataType, numpy_dtype
+from tfmodel_runtime.engine.samples import shape_of
 from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.engine.signature import Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import ExecutionError, UnimplementedError
 
@@ -53,16 +54,9 @@ def example_feeds(signature: Signature, rows: int = 1) -> dict[str, Array] | Non
     """Rows of zeros or empty strings for each input; None if an input can hold no values, or would be too large."""
     feeds: dict[str, Array] = {}
     for alias, spec in signature.inputs.items():
-        shape = _shape(spec, rows)
+        shape = shape_of(spec, rows)
         if spec.data_type in _NO_VALUES or int(np.prod(shape, dtype=np.int64)) > _LARGEST:
             return None
         empty = spec.data_type is DataType.STRING
         feeds[alias] = np.full(shape, b"", object) if empty else np.zeros(shape, numpy_dtype(spec.data_type))
     return feeds
-
-
-def _shape(spec: TensorSpec, rows: int) -> tuple[int, ...]:
-    """The signature's shape; where the first dimension is free it has `rows`, where others are they have one."""
-    if spec.shape is None:
-        return (rows,)
-    return tuple((rows if axis == 0 else 1) if size < 0 else size for axis, size in enumerate(spec.shape))

@@ -3,15 +3,14 @@
 The repository's methods and those of Triton's extensions are not there and answer UNIMPLEMENTED.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import grpc
 
 from tfmodel.wire import messages
 from tfmodel_runtime.codec import v2_grpc, v2_request
 from tfmodel_runtime.errors import InvalidInputError
-from tfmodel_runtime.grpc.calls import remaining_seconds, unary
+from tfmodel_runtime.grpc.calls import Context, Method, Unary
 from tfmodel_runtime.open_inference import EXTENSIONS, PLATFORM, SERVER_NAME, OpenInference, TensorInfo, version_of
 from tfmodel_runtime.predict import Call
 
@@ -21,39 +20,40 @@ SERVICE = "inference.GRPCInferenceService"
 class InferenceService:
     """Answers the Open Inference Protocol."""
 
+    name = SERVICE
+
     def __init__(self, inference: OpenInference) -> None:
         self._inference = inference
 
-    def handler(self) -> Any:
-        """The service as gRPC registers it."""
-        methods = {
-            "ServerLive": unary(self.server_live, messages.ServerLiveRequest),
-            "ServerReady": unary(self.server_ready, messages.ServerReadyRequest),
-            "ModelReady": unary(self.model_ready, messages.ModelReadyRequest),
-            "ServerMetadata": unary(self.server_metadata, messages.ServerMetadataRequest),
-            "ModelMetadata": unary(self.model_metadata, messages.ModelMetadataRequest),
-            "ModelInfer": unary(self.model_infer, messages.ModelInferRequest),
+    def methods(self) -> Mapping[str, Method]:
+        """The methods."""
+        return {
+            "ServerLive": Unary(self.server_live, messages.ServerLiveRequest),
+            "ServerReady": Unary(self.server_ready, messages.ServerReadyRequest),
+            "ModelReady": Unary(self.model_ready, messages.ModelReadyRequest),
+            "ServerMetadata": Unary(self.server_metadata, messages.ServerMetadataRequest),
+            "ModelMetadata": Unary(self.model_metadata, messages.ModelMetadataRequest),
+            "ModelInfer": Unary(self.model_infer, messages.ModelInferRequest),
         }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def server_live(self, _request: Any, _context: Any) -> Any:
+    async def server_live(self, _request: Any, _context: Context) -> Any:
         """Whether the process answers."""
         return messages.ServerLiveResponse(live=True)
 
-    async def server_ready(self, _request: Any, _context: Any) -> Any:
+    async def server_ready(self, _request: Any, _context: Context) -> Any:
         """Whether requests should be sent here."""
         return messages.ServerReadyResponse(ready=self._inference.objection() is None)
 
-    async def model_ready(self, request: Any, _context: Any) -> Any:
+    async def model_ready(self, request: Any, _context: Context) -> Any:
         """Whether a model, or a version of it, can be asked."""
         objection = self._inference.model_objection(_named(request.name), request.version)
         return messages.ModelReadyResponse(ready=objection is None)
 
-    async def server_metadata(self, _request: Any, _context: Any) -> Any:
+    async def server_metadata(self, _request: Any, _context: Context) -> Any:
         """What this server is."""
         return messages.ServerMetadataResponse(name=SERVER_NAME, version=self._inference.version, extensions=EXTENSIONS)
 
-    async def model_metadata(self, request: Any, _context: Any) -> Any:
+    async def model_metadata(self, request: Any, _context: Context) -> Any:
         """A model's versions, and inputs and outputs of its default signature."""
         found = self._inference.model(_named(request.name), request.version)
         answer = messages.ModelMetadataResponse(name=found.name, versions=found.versions, platform=PLATFORM)
@@ -63,7 +63,7 @@ class InferenceService:
             answer.outputs.add(**_fields(one))
         return answer
 
-    async def model_infer(self, message: Any, context: Any) -> Any:
+    async def model_infer(self, message: Any, context: Context) -> Any:
         """An inference."""
         name = _named(message.model_name)
         version = version_of(name, message.model_version)
@@ -74,7 +74,7 @@ class InferenceService:
             "",
             "grpc",
             "infer",
-            timeout_seconds=remaining_seconds(context),
+            timeout_seconds=context.time_remaining(),
             body_bytes=message.ByteSize(),
         )
         request = await self._inference.read(call, lambda: v2_grpc.read(message))

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
-
 from tfmodel.wire import messages
 from tfmodel_runtime.errors import ExecutionError, InvalidInputError
-from tfmodel_runtime.grpc.calls import unary
+from tfmodel_runtime.grpc.calls import Context, Method, Unary
 from tfmodel_runtime.model_info import status
 from tfmodel_runtime.observability.metrics import Metrics
 from tfmodel_runtime.servables import config
@@ -21,21 +19,22 @@ SERVICE = "tensorflow.serving.ModelService"
 class ModelService:
     """Tells of models, and takes others to serve."""
 
+    name = SERVICE
+
     def __init__(self, manager: Manager, metrics: Metrics, *, allows_early_labels: bool, is_managed: bool) -> None:
         self._manager = manager
         self._metrics = metrics
         self._allows_early_labels = allows_early_labels
         self._is_managed = is_managed
 
-    def handler(self) -> Any:
-        """The service as gRPC registers it."""
-        methods = {
-            "GetModelStatus": unary(self.get_model_status, messages.GetModelStatusRequest),
-            "HandleReloadConfigRequest": unary(self.handle_reload_config, messages.ReloadConfigRequest),
+    def methods(self) -> Mapping[str, Method]:
+        """The methods."""
+        return {
+            "GetModelStatus": Unary(self.get_model_status, messages.GetModelStatusRequest),
+            "HandleReloadConfigRequest": Unary(self.handle_reload_config, messages.ReloadConfigRequest),
         }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def get_model_status(self, request: Any, _context: Any) -> Any:
+    async def get_model_status(self, request: Any, _context: Context) -> Any:
         """ModelService.GetModelStatus. A label in the request is ignored, as TensorFlow Serving does."""
         if not request.HasField("model_spec"):
             raise InvalidInputError("Missing ModelSpec")
@@ -43,7 +42,7 @@ class ModelService:
         version = spec.version.value if spec.WhichOneof("version_choice") == "version" else None
         return status(self._manager, spec.name, version)
 
-    async def handle_reload_config(self, request: Any, _context: Any) -> Any:
+    async def handle_reload_config(self, request: Any, _context: Context) -> Any:
         """ModelService.HandleReloadConfigRequest: replaces the models; answers once those that are new can be used."""
         before = {name: self._metrics.tfserving.value(name) for name in request.metric_names}
         wanted = config.models(request.config, is_managed=self._is_managed)

@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
 from tfmodel.wire import messages
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError
-from tfmodel_runtime.grpc.calls import remaining_seconds, unary
+from tfmodel_runtime.grpc.calls import Context, Method, Unary
 from tfmodel_runtime.methods import classification, examples, multi_inference, prediction, regression
 from tfmodel_runtime.model_info import metadata
 from tfmodel_runtime.predict import Call, Predictor
@@ -34,23 +32,24 @@ class _OfExamples:
 class PredictionService:
     """Answers predictions. Tensors are encoded by `encode_tensor`."""
 
+    name = SERVICE
+
     def __init__(self, manager: Manager, predictor: Predictor, encode_tensor: prediction.EncodeTensor) -> None:
         self._manager = manager
         self._predictor = predictor
         self._encode_tensor = encode_tensor
 
-    def handler(self) -> Any:
-        """The service as gRPC registers it."""
-        methods = {
-            "Predict": unary(self.predict, messages.PredictRequest),
-            "Classify": unary(self.classify, messages.ClassificationRequest),
-            "Regress": unary(self.regress, messages.RegressionRequest),
-            "MultiInference": unary(self.multi_inference, messages.MultiInferenceRequest),
-            "GetModelMetadata": unary(self.get_model_metadata, messages.GetModelMetadataRequest),
+    def methods(self) -> Mapping[str, Method]:
+        """The methods."""
+        return {
+            "Predict": Unary(self.predict, messages.PredictRequest),
+            "Classify": Unary(self.classify, messages.ClassificationRequest),
+            "Regress": Unary(self.regress, messages.RegressionRequest),
+            "MultiInference": Unary(self.multi_inference, messages.MultiInferenceRequest),
+            "GetModelMetadata": Unary(self.get_model_metadata, messages.GetModelMetadataRequest),
         }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def predict(self, request: Any, context: Any) -> Any:
+    async def predict(self, request: Any, context: Context) -> Any:
         """PredictionService.Predict."""
         return await self._predictor.predict(
             _call(request, context, "predict"),
@@ -60,7 +59,7 @@ class PredictionService:
             ),
         )
 
-    async def classify(self, request: Any, context: Any) -> Any:
+    async def classify(self, request: Any, context: Context) -> Any:
         """PredictionService.Classify."""
 
         def result(outputs: Mapping[str, Array], count: int) -> Any:
@@ -71,7 +70,7 @@ class PredictionService:
         )
         return await self._of_examples(request, context, method)
 
-    async def regress(self, request: Any, context: Any) -> Any:
+    async def regress(self, request: Any, context: Context) -> Any:
         """PredictionService.Regress."""
 
         def result(outputs: Mapping[str, Array], count: int) -> Any:
@@ -83,7 +82,7 @@ class PredictionService:
             _OfExamples("regress", regression.check, regression.ask, result, messages.RegressionResponse),
         )
 
-    async def _of_examples(self, request: Any, context: Any, method: "_OfExamples") -> Any:
+    async def _of_examples(self, request: Any, context: Context, method: "_OfExamples") -> Any:
         count = 0
 
         def decode(signature: Signature) -> Ask:
@@ -98,7 +97,7 @@ class PredictionService:
 
         return await self._predictor.predict(_call(request, context, method.name), decode, encode)
 
-    async def multi_inference(self, request: Any, context: Any) -> Any:
+    async def multi_inference(self, request: Any, context: Context) -> Any:
         """PredictionService.MultiInference. Version and label are those of the first task."""
         if not request.tasks:
             raise InvalidInputError("ModelSpec has no name specified.")
@@ -119,7 +118,7 @@ class PredictionService:
         call = _call(request.tasks[0], context, "multi_inference", size=request.ByteSize())
         return await self._predictor.predict(call, decode, encode, select)
 
-    async def get_model_metadata(self, request: Any, _context: Any) -> Any:
+    async def get_model_metadata(self, request: Any, _context: Context) -> Any:
         """PredictionService.GetModelMetadata."""
         model, version, label = target(request)
         if not request.metadata_field:
@@ -147,7 +146,7 @@ def target(request: Any) -> tuple[str, int | None, str | None]:
     return spec.name, version, spec.version_label if choice == "version_label" else None
 
 
-def _call(request: Any, context: Any, method: str, *, size: int | None = None) -> Call:
+def _call(request: Any, context: Context, method: str, *, size: int | None = None) -> Call:
     model, version, label = target(request)
     return Call(
         model,
@@ -156,7 +155,7 @@ def _call(request: Any, context: Any, method: str, *, size: int | None = None) -
         request.model_spec.signature_name,
         "grpc",
         method,
-        timeout_seconds=remaining_seconds(context),
+        timeout_seconds=context.time_remaining(),
         body_bytes=request.ByteSize() if size is None else size,
     )
 

@@ -5,12 +5,14 @@ Labels are bounded: `model`, `version` and `signature` are empty for a request t
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from tfmodel_runtime.observability.tfserving import TfServingMetrics
+from tfmodel_runtime.engine.optimize import Outcome
+from tfmodel_runtime.observability.tally import Requests, Tally
+from tfmodel_runtime.observability.tfserving import TfServingMetrics, TfServingTally
 from tfmodel_runtime.servables.states import State
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -26,6 +28,15 @@ _APIS = {
 }  # fmt: skip
 
 
+def _requests() -> Requests:
+    return Requests(
+        ("tfmodel_runtime_requests", "tfmodel_runtime_request_duration_seconds"),
+        ("Requests that were answered.", "Time from a request's arrival to its answer, of requests that succeeded."),
+        _REQUEST,
+        _SECONDS,
+    )
+
+
 def _of_batches(registry: CollectorRegistry) -> tuple[Histogram, Histogram, Gauge]:
     """Rows of a batch, the time that requests waited for one, and how many wait."""
     labels = ("model", "signature")
@@ -38,8 +49,7 @@ def _of_batches(registry: CollectorRegistry) -> tuple[Histogram, Histogram, Gaug
     return rows, waits, queue
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a request asked for, as labels. `version` and `signature` are empty until they are found."""
 
     model: str
@@ -60,16 +70,9 @@ class Metrics:
         self._registry = registry
         self._known: set[str] = set()
         self.tfserving = TfServingMetrics()
-        self._requests = Counter(
-            "tfmodel_runtime_requests", "Requests that were answered.", (*_REQUEST, "code"), registry=registry
-        )
-        self._request_seconds = Histogram(
-            "tfmodel_runtime_request_duration_seconds",
-            "Time from a request's arrival to its answer, of requests that succeeded.",
-            _REQUEST,
-            buckets=_SECONDS,
-            registry=registry,
-        )
+        self._requests = _requests()
+        registry.register(self._requests)
+        self._counts: dict[Request, tuple[Tally, TfServingTally | None]] = {}
         self.in_flight = Gauge("tfmodel_runtime_requests_in_flight", "Requests being answered.", registry=registry)
         self._load_seconds = Histogram(
             "tfmodel_runtime_version_load_duration_seconds",
@@ -96,6 +99,13 @@ class Metrics:
             ("model", "version", "state"),
             registry=registry,
         )
+        self._optimization = Gauge(
+            "tfmodel_runtime_version_optimization_info",
+            "1: what an available version runs on (None, Graph, XLA), and the reason if that is not what --optimize asks for.",
+            ("model", "version", "used", "reason"),
+            registry=registry,
+        )
+        self._optimization_labels: dict[tuple[str, str], tuple[str, str]] = {}
         self._batch_rows, self._batch_waits, self._batch_queue = _of_batches(registry)
         self._handler_loads, self._handler_hangs = _of_handler(registry)
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
@@ -103,14 +113,23 @@ class Metrics:
 
     def answered(self, request: Request, code: str, seconds: float) -> None:
         """A request was answered with a canonical code, such as OK; the time counts for those that succeeded."""
-        model = request.model if request.version or request.model in self._known else ""
-        labels = (model, request.version, request.signature, request.method, request.protocol)
-        self._requests.labels(*labels, code).inc()
-        if code == "OK":
-            self._request_seconds.labels(*labels).observe(seconds)
+        counts = self._counts.get(request)
+        if counts is None:
+            counts = self._counts_of(request)
+        tally, tfserving = counts
+        tally.add(code, seconds)
+        if tfserving is not None:
+            tfserving.answered(code, seconds)
+
+    def _counts_of(self, request: Request) -> "tuple[Tally, TfServingTally | None]":
+        is_known = bool(request.version) or request.model in self._known
+        model = request.model if is_known else ""
+        tally = self._requests.of((model, request.version, request.signature, request.method, request.protocol))
         api = _APIS.get((request.method, request.protocol))
-        if api is not None:
-            self.tfserving.answered(model, api, request.protocol.upper(), code, seconds)
+        counts = (tally, None if api is None else self.tfserving.tally(model, api, request.protocol.upper()))
+        if request.version and request.signature:
+            self._counts[request] = counts
+        return counts
 
     def told(self, request: Request, code: str) -> None:
         """Status or metadata was asked for: no request to a model, but TensorFlow Serving counts it as one."""
@@ -119,9 +138,9 @@ class Metrics:
 
     def ran(self, request: Request, seconds: float) -> None:
         """The model ran for a request."""
-        api = _APIS.get((request.method, request.protocol))
-        if api is not None:
-            self.tfserving.ran(request.model, api.capitalize(), seconds)
+        tfserving = (self._counts.get(request) or self._counts_of(request))[1]
+        if tfserving is not None:
+            tfserving.ran(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -142,15 +161,23 @@ class Metrics:
         with contextlib.suppress(KeyError):
             self._states.remove(*labels)
 
-    def _forget_memory(self, *labels: str) -> None:
+    def _forget_memory(self, model: str, version: str) -> None:
         with contextlib.suppress(KeyError):
-            self._memory.remove(*labels)
+            self._memory.remove(model, version)
+        with contextlib.suppress(KeyError):
+            self._optimization.remove(model, version, *self._optimization_labels.pop((model, version)))
 
     def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
         """A version became available: seconds by phase, and the bytes by which the process grew."""
         for phase, seconds in phases.items():
             self._load_seconds.labels(model, phase).observe(seconds)
         self._memory.labels(model, str(version)).set(size)
+
+    def optimized(self, model: str, version: int, outcome: Outcome) -> None:
+        """What a version runs on from now on."""
+        labels = (outcome.used.value, outcome.obstacle.value if outcome.obstacle else "")
+        self._optimization_labels[model, str(version)] = labels
+        self._optimization.labels(model, str(version), *labels).set(1)
 
     def load_failed(self, model: str, version: int) -> None:
         """An attempt to load a version failed."""

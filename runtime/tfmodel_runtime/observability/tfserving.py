@@ -6,8 +6,8 @@ under an empty name, so that requests cannot make labels.
 """
 
 import bisect
-from collections.abc import Iterator
-from threading import Lock
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from google.protobuf import text_format
 
@@ -38,6 +38,7 @@ def path_of(config: str) -> str | None:
 
 
 Labels = tuple[str, ...]
+Buckets = Callable[[float], None]
 
 
 class _Counter:
@@ -90,40 +91,62 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+class TfServingTally:
+    """Where the requests of one model, API and protocol are counted. Only the event loop adds to it."""
+
+    __slots__ = ("_latency", "_model", "_requests", "_runtime")
+
+    def __init__(self, model: str, requests: _Counter, latency: Buckets, runtime: Buckets) -> None:
+        self._model = model
+        self._requests = requests
+        self._latency = latency
+        self._runtime = runtime
+
+    def answered(self, status: str, seconds: float) -> None:
+        """A request was answered; latency counts for those that succeeded."""
+        self._requests.add((self._model, status), 1)
+        if status == "OK":
+            self._latency(seconds * 1e6)
+
+    def ran(self, seconds: float) -> None:
+        """The model ran for a request."""
+        self._runtime(seconds * 1e6)
+
+
 class TfServingMetrics:
-    """The metrics. Any thread may add to them."""
+    """The metrics. They are added to and printed in the event loop only, so that no lock is needed."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._requests = _Counter(("model_name", "status"))
         self._latency = _Histogram(("model_name", "API", "entrypoint"), _LATENCY_BOUNDS)
         self._runtime = _Histogram(("model_name", "API", "runtime"), _LATENCY_BOUNDS)
         self._examples = _Histogram(("model",), _EXAMPLE_BOUNDS)
         self._example_total = _Counter(("model",))
 
+    def tally(self, model: str, api: str, entrypoint: str) -> TfServingTally:
+        """Where requests of a model and API are counted without further ado."""
+        return TfServingTally(
+            model,
+            self._requests,
+            partial(self._latency.add, (model, api, entrypoint)),
+            partial(self._runtime.add, (model, api.capitalize(), "TF1")),
+        )
+
     def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
         """A request was answered; latency counts for those that succeeded."""
-        with self._lock:
-            self._requests.add((model, status), 1)
-            if status == "OK" and api:
-                self._latency.add((model, api, entrypoint), seconds * 1e6)
-
-    def ran(self, model: str, api: str, seconds: float) -> None:
-        """The model ran for a request."""
-        with self._lock:
-            self._runtime.add((model, api, "TF1"), seconds * 1e6)
+        self._requests.add((model, status), 1)
+        if status == "OK" and api:
+            self._latency.add((model, api, entrypoint), seconds * 1e6)
 
     def examples(self, model: str, count: int) -> None:
         """A request brought examples."""
-        with self._lock:
-            self._examples.add((model,), count)
-            self._example_total.add((model,), count)
+        self._examples.add((model,), count)
+        self._example_total.add((model,), count)
 
     def value(self, name: str) -> int:
         """The first value of a counter by its slash name, 0 if there is none: what ReloadConfigRequest.metric_names asks for."""
-        with self._lock:
-            counter = {REQUEST_COUNT: self._requests, EXAMPLE_COUNT_TOTAL: self._example_total}.get(name)
-            return next(iter(counter.points.values()), 0) if counter else 0
+        counter = {REQUEST_COUNT: self._requests, EXAMPLE_COUNT_TOTAL: self._example_total}.get(name)
+        return next(iter(counter.points.values()), 0) if counter else 0
 
     def exposition(self) -> bytes:
         """All metrics in TensorFlow Serving's form of Prometheus' text format."""
@@ -135,8 +158,7 @@ class TfServingMetrics:
             EXAMPLE_COUNT_TOTAL: self._example_total,
         }
         lines: list[str] = []
-        with self._lock:
-            for slashed, metric in metrics.items():
-                name = slashed.replace("/", ":")
-                lines += [f"# TYPE {name} {metric.kind}", *metric.lines(name)]
+        for slashed, metric in metrics.items():
+            name = slashed.replace("/", ":")
+            lines += [f"# TYPE {name} {metric.kind}", *metric.lines(name)]
         return ("\n".join(lines) + "\n").encode()

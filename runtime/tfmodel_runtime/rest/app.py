@@ -1,66 +1,92 @@
-"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, the rest by FastAPI. And the admin port."""
+"""All that the REST port answers: /v1/ by `api_v1`, /v2 by `api_v2`, / by the handler, the rest by `Operations`.
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+And the admin port.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
 
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
-from tfmodel_runtime.rest.asgi import Receive, Scope, Send, raw_path
-from tfmodel_runtime.rest.handle import Handle
+from tfmodel_runtime.rest.asgi import Answer, Receive, Scope, Send, raw_path, send_answer
+from tfmodel_runtime.rest.gate import Application
 from tfmodel_runtime.rest.paths import is_of_api, parse
 
 _NOT_READY = 503
 
 
-def operations(readiness: Readiness, metrics: Metrics, *, tfserving_path: str | None = None) -> FastAPI:
-    """Health and metrics; TensorFlow Serving's own metrics under their path, if one is given."""
-    app = FastAPI(title="tfmodel runtime", openapi_url=None)
+class Operations:
+    """Health and metrics; TensorFlow Serving's own metrics under their path, if one is given.
 
-    @app.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
-        """An error in the form of all others."""
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    Whatever else is asked for is answered by `pages`, which is made when it is first asked: probes and metrics need no web
+    framework, and a pod that starts has no time for one.
+    """
 
-    @app.get("/healthz")
-    async def healthz(response: Response) -> dict[str, str]:
+    def __init__(
+        self,
+        readiness: Readiness,
+        metrics: Metrics,
+        pages: Callable[[], Application],
+        *,
+        tfserving_path: str | None = None,
+    ) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+        self._pages = pages
+        self._made: Application | None = None
+        self._lock = asyncio.Lock()
+        self._answers: dict[str, Callable[[], Answer]] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._exposition,
+        }
+        if tfserving_path:
+            self._answers[tfserving_path] = self._tfserving_exposition
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or hands the request on."""
+        answer = self._answers.get(scope["path"])
+        if answer is not None and scope["method"] == "GET":
+            await send_answer(send, answer(), closes=False)
+            return
+        async with self._lock:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._pages)
+        await self._made(scope, receive, send)
+
+    def _healthz(self) -> Answer:
         """Whether the process answers and the user's code does not hang; says nothing of models."""
-        reason = readiness.hang()
-        if reason is not None:
-            response.status_code = _NOT_READY
-            return {"status": "not ok", "reason": reason}
-        return {"status": "ok"}
+        return _told(self._readiness.hang(), "ok")
 
-    @app.get("/readyz")
-    async def readyz(response: Response) -> dict[str, str]:
+    def _readyz(self) -> Answer:
         """Whether requests should be sent here, and if not, why."""
-        reason = readiness.objection()
-        if reason is not None:
-            response.status_code = _NOT_READY
-            return {"status": "not ready", "reason": reason}
-        return {"status": "ready"}
+        return _told(self._readiness.objection(), "ready")
 
-    @app.get("/metrics")
-    async def exposition() -> Response:
+    def _exposition(self) -> Answer:
         """Metrics in Prometheus' text format."""
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+        return Answer(200, self._metrics.exposition(), CONTENT_TYPE.encode())
 
-    if tfserving_path:
+    def _tfserving_exposition(self) -> Answer:
+        """TensorFlow Serving's own metrics."""
+        return Answer(200, self._metrics.tfserving.exposition(), b"text/plain; charset=utf-8")
 
-        @app.get(tfserving_path)
-        async def tfserving_exposition() -> Response:
-            """TensorFlow Serving's own metrics."""
-            return Response(metrics.tfserving.exposition(), media_type="text/plain")
 
-    return app
+def _told(reason: str | None, good: str) -> Answer:
+    if reason is None:
+        return Answer(200, orjson.dumps({"status": good}))
+    return Answer(_NOT_READY, orjson.dumps({"status": f"not {good}", "reason": reason}))
 
 
 class RestApp:
     """The ASGI application of the REST port."""
 
-    def __init__(self, api: ApiV1, api_v2: ApiV2, operations_app: FastAPI, handle: Handle | None = None) -> None:
+    def __init__(
+        self, api: ApiV1, api_v2: ApiV2, operations_app: Application, handle: Application | None = None
+    ) -> None:
         self._api = api
         self._api_v2 = api_v2
         self._operations = operations_app
@@ -82,7 +108,7 @@ class RestApp:
 class AdminApp:
     """The ASGI application of the admin port: health, metrics and the status of models, for who has no certificate or token."""
 
-    def __init__(self, api: ApiV1, operations_app: FastAPI) -> None:
+    def __init__(self, api: ApiV1, operations_app: Application) -> None:
         self._api = api
         self._operations = operations_app
 

@@ -3,20 +3,28 @@
 A request's headers and its body must come within their times, an answer must be taken within a body's; a sweep once a second
 cuts whoever is late, so that a request in time costs no timer. Connections beyond the limit are guests: health and metrics are
 answered to them, and the guest that came first makes room for the one that comes last.
+
+Plain predict requests are answered by `express` without an ASGI application; a `_Trip` stands for such a request meanwhile.
 """
 
 import json
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from tfmodel_runtime.rest.gate import OVER_LIMIT
+from tfmodel_runtime.rest.asgi import Answer
+from tfmodel_runtime.rest.express import Express
+from tfmodel_runtime.rest.gate import BUSY, OVER_LIMIT
 
 _log = logging.getLogger(__name__)
+_OK = 200
+_HEAD = STATUS_LINE[_OK] + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_NOT_PLAIN = frozenset({b"content-encoding", b"expect"})
 _OFFERS = (b"upgrade", b"http2-settings")
 _BAD_REQUEST, _REQUEST_TIMEOUT, _HEADERS_TOO_LARGE = 400, 408, 431
 
@@ -52,6 +60,27 @@ class Guests:
         self._here.pop(guest, None)
 
 
+class _Never:
+    """Uvicorn's event of a request that nobody waits for."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+class _Trip:
+    """A request on the express way, where uvicorn looks for the one that it answers."""
+
+    __slots__ = ("body", "disconnected", "keep_alive", "response_complete", "response_started")
+    message_event = _Never()
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+
 class Connection(HttpToolsProtocol):
     """One connection of a client."""
 
@@ -63,8 +92,14 @@ class Connection(HttpToolsProtocol):
         *,
         limits: Limits,
         guests: Guests,
+        express: Express | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state)
+        self._express = express
+        self._trip: _Trip | None = None
+        """The request that is being received, if it may be answered by `express`."""
+        self._idle_since: float | None = None
+        """Since when nothing was asked; None if a timer of uvicorn's sees to it."""
         self._limits = limits
         self._guests = guests
         self._due: float | None = None
@@ -72,6 +107,8 @@ class Connection(HttpToolsProtocol):
         self._is_begun = False
         """Whether a part of a request is there, and more of it to come."""
         self._is_body = False
+        self._is_encoded = False
+        """Whether a header asks for more than the express way gives."""
         self._taken_by: float | None = None
         """When an answer must be taken, or a closing connection be closed."""
         self._header_bytes = 0
@@ -85,6 +122,7 @@ class Connection(HttpToolsProtocol):
         self._due = self.loop.time() + self._limits.header_seconds
         if 0 < self._limits.connections < len(self.connections):
             self.app_state = {**self.app_state, OVER_LIMIT: True}
+            self._express = None
             self._guests.welcome(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,14 +137,19 @@ class Connection(HttpToolsProtocol):
         if self._due is None:
             self._due = self.loop.time() + self._limits.header_seconds
         self._unparsed_bytes += len(data)
-        self._unset_keepalive_if_required()
+        self._idle_since = None
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         self._parse(data)
         if self._unparsed_bytes > self._limits.header_bytes and not self.transport.is_closing():
             self._refuse(_HEADERS_TOO_LARGE, self._too_large)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
+        """A request begins. What an ASGI application is told of it is put together once it is clear that it goes to one."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._is_encoded = False
         self._due = self.loop.time() + self._limits.header_seconds
         self._is_begun, self._is_body = True, False
         self._header_bytes = 0
@@ -119,6 +162,9 @@ class Connection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         self._count(len(name) + len(value))
+        name = name.lower()
+        if name in _NOT_PLAIN:
+            self._is_encoded = True
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -128,12 +174,48 @@ class Connection(HttpToolsProtocol):
             return
         self._due = self.loop.time() + self._limits.body_seconds
         self._is_body = True
+        if self._may_go_express():
+            self.cycle: Any = _Trip()
+            self._trip = self.cycle
+        else:
+            self._trip = None
+            self._hand_on()
+
+    def _may_go_express(self) -> bool:
+        return (
+            self._express is not None
+            and not self._is_encoded
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self._express.may_take(self.parser.get_method(), self.url)
+            and self.parser.get_http_version() == "1.1"
+        )
+
+    def _hand_on(self) -> None:
+        """Starts the ASGI application for the request whose headers are there."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
         super().on_headers_complete()
+
+    def _leave_express(self, trip: _Trip) -> None:
+        """Hands a request on that was to be answered here, with what is there of its body."""
+        self._trip = self.cycle = None
+        self._hand_on()
+        if trip.body:
+            super().on_body(trip.body)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._unparsed_bytes = 0
-        super().on_body(body)
+        trip = self._trip
+        if trip is None:
+            super().on_body(body)
+            return
+        trip.body = trip.body + body if trip.body else body
+        if self._express is None or len(trip.body) >= self._express.most_bytes:
+            self._leave_express(trip)
 
     def on_message_complete(self) -> None:
         """A request is there as a whole."""
@@ -142,7 +224,37 @@ class Connection(HttpToolsProtocol):
             return
         self._due = None
         self._is_begun, self._is_body = False, False
+        trip, self._trip = self._trip, None
+        if trip is not None and self._express is not None:
+            trip.keep_alive = self.parser.should_keep_alive()
+            if self._express.answer(self.url, trip.body, partial(self._tell, trip)):
+                return
+            self._leave_express(trip)
         super().on_message_complete()
+
+    def _tell(self, trip: _Trip, answer: Answer) -> None:
+        """Writes the answer to a request that went the express way."""
+        trip.response_started = trip.response_complete = True
+        if trip.disconnected or self.transport.is_closing():
+            return
+        is_last = not trip.keep_alive or (self._express is not None and self._express.is_draining)
+        body = answer.body
+        if answer.status == _OK and not is_last:
+            self.transport.write(_HEAD % len(body) + body)
+        else:
+            again = b"retry-after: 1\r\n" if answer.status in BUSY else b""
+            end = b"connection: close\r\n\r\n" if is_last else b"\r\n"
+            head = b"content-type: %s\r\ncontent-length: %d\r\n" % (answer.content_type, len(body))
+            self.transport.write(b"".join((STATUS_LINE[answer.status], head, again, end, body)))
+        if is_last:
+            self.transport.close()
+        if self.pipeline or is_last:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if self._is_begun:
+            self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """An answer is written; of the next request what came meanwhile was not waited for, so its time begins now."""
@@ -162,6 +274,8 @@ class Connection(HttpToolsProtocol):
 
     def cut_if_late(self, now: float) -> None:
         """Ends the connection if the client has taken longer than it may."""
+        if self._idle_since is not None and now > self._idle_since + self.timeout_keep_alive and not self._is_begun:
+            self.transport.close()
         if self.transport.is_closing() and self._taken_by is None:
             self._taken_by = now + self._limits.body_seconds
         if self._taken_by is not None and now > self._taken_by:

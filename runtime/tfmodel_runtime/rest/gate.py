@@ -17,7 +17,7 @@ OPERATIONS = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/
 OVER_LIMIT = "tfmodel.over_limit"
 """Key of an ASGI scope's state: the connection is one too many."""
 
-_BUSY = (429, 503)
+BUSY = (429, 503)
 _RETRY_AFTER = (b"retry-after", b"1")
 _CHALLENGE = b"www-authenticate"
 _ORIGINS = (b"http://", b"https://")
@@ -90,7 +90,7 @@ def _telling(send: Send, headers: Headers) -> Send:
 
     async def told(message: Scope) -> None:
         if message["type"] == "http.response.start":
-            again = [_RETRY_AFTER] if message["status"] in _BUSY else []
+            again = [_RETRY_AFTER] if message["status"] in BUSY else []
             message["headers"] = [*message.get("headers", ()), *headers, *again]
         await send(message)
 

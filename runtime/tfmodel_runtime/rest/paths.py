@@ -14,6 +14,7 @@ _PATH = re.compile(
     re.ASCII,
 )
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = 19
 Action = Literal["predict", "classify", "regress", "metadata", "status"]
 
 
@@ -35,11 +36,16 @@ def is_of_api(path: str) -> bool:
 def parse(method: str, path: str) -> Target | None:
     """What a request line asks for; None if it is no request of this API."""
     found = _PATH.fullmatch(path)
-    if found is None or (found["version"] and int(found["version"]) > _LARGEST):
+    if found is None or not _is_int64(found["version"]):
         return None
     action: Action = found["verb"] or ("metadata" if found["rest"] else "status")  # type: ignore[assignment] # the pattern allows no other
     if method != ("POST" if found["verb"] else "GET"):
         return None
-    version = int(found["version"]) if found["version"] else None
+    version = int(found["version"].lstrip("0") or 0) if found["version"] else None
     label = unquote(found["label"]) if found["label"] else None
     return Target(action, unquote(found["name"]), version, label)
+
+
+def _is_int64(digits: str | None) -> bool:
+    """Whether a version is one; digits are counted first, since Python reads no number of more than some thousand."""
+    return digits is None or (len(digits.lstrip("0")) <= _MOST_DIGITS and int(digits.lstrip("0") or 0) <= _LARGEST)

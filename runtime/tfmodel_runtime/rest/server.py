@@ -10,6 +10,7 @@ from ssl import SSLContext
 import uvicorn
 
 from tfmodel_runtime.rest.connection import Connection, Guests, Limits
+from tfmodel_runtime.rest.express import Express
 from tfmodel_runtime.rest.gate import Application
 
 _KEEP_ALIVE_SECONDS = 75
@@ -32,7 +33,13 @@ class RestServer(uvicorn.Server):
     """Serves one application on sockets that it is given."""
 
     def __init__(
-        self, app: Application, limits: Limits, *, context: SSLContext | None = None, grace_seconds: float = 1.0
+        self,
+        app: Application,
+        limits: Limits,
+        *,
+        context: SSLContext | None = None,
+        grace_seconds: float = 1.0,
+        express: Express | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -51,6 +58,7 @@ class RestServer(uvicorn.Server):
         self._limits = limits
         self._guests = Guests(limits.guests)
         self._context = context
+        self._express = express
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -83,4 +91,11 @@ class RestServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _connection(self) -> Connection:
-        return Connection(self.config, self.server_state, self.lifespan.state, limits=self._limits, guests=self._guests)
+        return Connection(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            limits=self._limits,
+            guests=self._guests,
+            express=self._express,
+        )

@@ -6,7 +6,7 @@ tried before it is used, so that a broken one harms nobody.
 
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,15 +83,15 @@ def parse(text: str) -> Material:
     return Material(config.server_cert.encode(), config.server_key.encode(), client_ca)
 
 
-def context_of(material: Material) -> ssl.SSLContext:
-    """A server's context: TLS 1.2 or newer, HTTP/1.1.
+def context_of(material: Material, protocol: str = "http/1.1") -> ssl.SSLContext:
+    """A server's context: TLS 1.2 or newer, one protocol (ALPN).
 
     Raises:
         InvalidInputError: certificate and key are no pair, or something is no PEM.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     try:
         with _in_memory(material.certificate) as certificate, _in_memory(material.key) as key:
             context.load_cert_chain(certificate, key, password=_no_password)
@@ -139,12 +139,12 @@ class _Context(ssl.SSLContext):
 
 
 class Certificates:
-    """What both ports serve with. `use` replaces it; `subscribe` tells of each replacement."""
+    """What both ports serve with: `context` for HTTP/1.1, `context_of_http2` for gRPC. `use` replaces it."""
 
     def __init__(self, material: Material) -> None:
         self.demands_clients = material.client_ca is not None
         self.context = _Context(ssl.PROTOCOL_TLS_SERVER)
-        self._subscribers: list[Callable[[Material], None]] = []
+        self.context_of_http2 = _Context(ssl.PROTOCOL_TLS_SERVER)
         self.use(material)
 
     def use(self, material: Material) -> None:
@@ -155,11 +155,5 @@ class Certificates:
         """
         if (material.client_ca is not None) != self.demands_clients:
             raise InvalidInputError("whether clients need certificates cannot change while the server runs: restart it")
-        self.context.newest = context_of(material)
-        self.material = material
-        for tell in self._subscribers:
-            tell(material)
-
-    def subscribe(self, tell: Callable[[Material], None]) -> None:
-        """Tells of each replacement from now on."""
-        self._subscribers.append(tell)
+        newest = context_of(material), context_of(material, "h2")
+        self.context.newest, self.context_of_http2.newest = newest

@@ -14,59 +14,19 @@ import os
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
+from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError, NoVersionsError
 from tfmodel_runtime.servables import memory, policy
+from tfmodel_runtime.servables.loading import Loader, Loading, Observer
+from tfmodel_runtime.servables.optimizing import Optimizing
 from tfmodel_runtime.servables.servable import Handle, Model, ModelConfig, Servable, VersionState
 from tfmodel_runtime.servables.states import LEGAL_MOVES, State
 from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
-
-
-class Loader(Protocol):
-    """Makes a version callable. Called in threads."""
-
-    def load(self, path: Path) -> SavedModel:
-        """The version in that folder, warmed up.
-
-        Raises:
-            LoadError: it cannot be loaded.
-        """
-
-
-class Observer(Protocol):
-    """Is told what happens to versions."""
-
-    def state_changed(self, model: str, version: int, state: State) -> None:
-        """A version is in a new state."""
-
-    def loaded(self, model: str, version: int, phases: Mapping[str, float], size: int) -> None:
-        """A version became available: how long each phase took, `total` for all, in seconds; how many bytes it takes."""
-
-    def load_failed(self, model: str, version: int) -> None:
-        """An attempt to load a version failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often a failed load is tried again, and after how many seconds."""
-
-    count: int = 5
-    seconds: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """How versions are loaded: tries, threads (0: as many as cores), and the memory there is for them."""
-
-    retries: Retries = field(default_factory=Retries)
-    threads: int = 0
-    room: memory.Room = field(default_factory=memory.Room)
 
 
 class Manager:
@@ -83,6 +43,8 @@ class Manager:
     ) -> None:
         self._models = {config.name: Model(config) for config in models}
         self._gone: dict[str, Model] = {}
+        self._found: dict[tuple[str, int | None, str | None], Servable] = {}
+        """What requests found; forgotten whenever a version or a label moves."""
         self._loader = loader
         self._observer = observer
         self._loading = loading or Loading()
@@ -122,12 +84,13 @@ class Manager:
             gone = self._models.pop(name)
             gone.aspired = frozenset()
             self._gone[name] = gone
+            self._found.clear()
             self._forsake(gone)
             self._act(gone)
         for name, config in wanted.items():
             found = self._models.get(name) or self._gone.pop(name, None) or Model(config)
             found.config = config
-            found.move_labels()
+            self._move_labels(found)
             self._models[name] = found
         self._reconfigured.set()
 
@@ -182,16 +145,36 @@ class Manager:
             ModelNotFoundError: the model or version is not available.
             LabelNotFoundError: no version has that label.
         """
-        servable = self._find(name, version, label)
+        servable, handle = self.hold(name, version, label)
+        try:
+            yield handle
+        finally:
+            self.release(servable)
+
+    def hold(self, name: str, version: int | None, label: str | None) -> tuple[Servable, Handle]:
+        """As `acquire`, for whoever calls `release` once for each that it got.
+
+        Raises:
+            ModelNotFoundError: the model or version is not available.
+            LabelNotFoundError: no version has that label.
+        """
+        key = (name, version, label)
+        servable = self._found.get(key)
+        if servable is None:
+            servable = self._found[key] = self._find(name, version, label)
         if servable.model is None:
             raise ModelNotFoundError(name, version)
+        handle = servable.handle
+        if handle is None:
+            handle = servable.handle = Handle(name, servable.version, servable.model)
         servable.holders += 1
-        try:
-            yield Handle(name, servable.version, servable.model)
-        finally:
-            servable.holders -= 1
-            if servable.holders == 0:
-                servable.released.set()
+        return servable, handle
+
+    def release(self, servable: Servable) -> None:
+        """Lets a version go that was held."""
+        servable.holders -= 1
+        if servable.holders == 0:
+            servable.released.set()
 
     def _find(self, name: str, version: int | None, label: str | None) -> Servable:
         model = self._models.get(name)
@@ -251,7 +234,7 @@ class Manager:
                 one.unwanted.clear()
 
     def _act(self, model: Model) -> None:
-        model.move_labels()
+        self._move_labels(model)
         while True:
             match policy.next_action(model.snapshots()):
                 case policy.Load(version):
@@ -267,7 +250,7 @@ class Manager:
 
     def _begin_unload(self, model: Model, servable: Servable) -> None:
         self._move(servable, State.DRAINING)
-        model.move_labels()
+        self._move_labels(model)
         self._start(self._unload(model, servable))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
@@ -275,10 +258,15 @@ class Manager:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _move_labels(self, model: Model) -> None:
+        model.move_labels()
+        self._found.clear()
+
     def _move(self, servable: Servable, state: State) -> None:
         if state not in LEGAL_MOVES[servable.state]:
             raise RuntimeError(f"a version cannot go from {servable.state} to {state}")
         servable.state = state
+        self._found.clear()
         self._observer.state_changed(servable.name, servable.version, state)
         self._changed.set()
 
@@ -288,6 +276,8 @@ class Manager:
             if await self._load_once(model, servable):
                 self._move(servable, State.AVAILABLE)
                 self._act(model)
+                if self._loading.optimizing is not None:
+                    self._start(self._optimize(self._loading.optimizing, servable))
                 return
             if attempt < retries.count:
                 with contextlib.suppress(TimeoutError):
@@ -296,6 +286,22 @@ class Manager:
                 break
         self._move(servable, State.FAILED)
         self._act(model)
+
+    async def _optimize(self, optimizing: Optimizing, servable: Servable) -> None:
+        outcome = await optimizing.run(servable)
+        if outcome is None or servable.state is not State.AVAILABLE:
+            return
+        self._observer.optimized(servable.name, servable.version, outcome)
+        name = (servable.version, servable.name)
+        if outcome.used is not Mode.NONE:
+            _log.info(
+                "version %d of %s runs on %s now, in %.2f of the processor time",
+                *name,
+                outcome.used.value,
+                outcome.ratio,
+            )
+        if outcome.obstacle is not None:
+            _log.info("version %d of %s: not optimised: %s: %s", *name, outcome.obstacle.value, outcome.message)
 
     async def _load_once(self, model: Model, servable: Servable) -> bool:
         begun = time.monotonic()
@@ -336,7 +342,7 @@ class Manager:
             if one.state is State.AVAILABLE:
                 _log.warning("version %d of %s makes room for its successor", one.version, one.name)
                 self._move(one, State.DRAINING)
-        model.move_labels()
+        self._move_labels(model)
         await asyncio.gather(*(self._unload(model, one) for one in unwanted if one.state is State.DRAINING))
 
     def _note_failure(self, servable: Servable, message: str, code: int) -> None:
@@ -349,7 +355,7 @@ class Manager:
         while servable.holders:
             servable.released.clear()
             await servable.released.wait()
-        loaded, servable.model = servable.model, None
+        loaded, servable.model, servable.handle = servable.model, None, None
         if loaded is not None:
             await asyncio.to_thread(_give_back, loaded)
         self._move(servable, State.UNLOADED)

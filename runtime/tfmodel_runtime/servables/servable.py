@@ -36,6 +36,8 @@ class Servable:
     released: asyncio.Event = field(default_factory=asyncio.Event)
     unwanted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the version is no longer wanted, so that nobody waits to try it again."""
+    handle: "Handle | None" = None
+    """What its requests get, while it is loaded."""
 
 
 @dataclass(slots=True)

@@ -201,6 +201,9 @@ class Serving(Placement):
     """Code of yours between the request and the model, and between the model and the answer, for requests to `POST /`."""
     batching: Batching | None = None
     """Run requests that wait together. Default: each on its own."""
+    optimize: Literal["None", "Graph", "XLA", "TensorRT"] = "Graph"
+    """How far a version is optimised once it answers: Graph makes its variables constants, XLA compiles it as well. What is made is
+    used only if its answers are equal and it is faster; None runs versions as they were saved. TensorRT is refused."""
     warmup: Warmup | None = None
     """What runs before a version is available."""
     reload: Reload | None = None
@@ -229,5 +232,11 @@ class Serving(Placement):
             message="versionLabels: a label is made of letters, digits and _, 63 at the most",
             check=lambda serving: all(re.match(LABEL_PATTERN, label) for label in serving.version_labels or ()),
             field_path=".versionLabels",
+        ),
+        Rule(
+            cel="!has(self.optimize) || self.optimize != 'TensorRT'",
+            message="optimize: TensorFlow has had no TensorRT since 2.18, on any node: use Graph, or XLA",
+            check=lambda serving: serving.optimize != "TensorRT",
+            field_path=".optimize",
         ),
     )

@@ -1,4 +1,4 @@
-"""Protobuf message classes of TensorFlow Serving's API, the Open Inference Protocol and SavedModel, without importing TensorFlow.
+"""Protobuf message classes of TensorFlow Serving's API, the Open Inference Protocol, gRPC's own services and SavedModel, without importing TensorFlow.
 
 They live in a descriptor pool of their own, so that they do not collide with TensorFlow's when a process imports both: on the
 wire they are the same, in Python they are other classes. The types are those of the pinned wheels (hack/generate/wire.py).
@@ -76,3 +76,9 @@ ModelMetadataResponse = message("inference.ModelMetadataResponse")
 ModelInferRequest = message("inference.ModelInferRequest")
 ModelInferResponse = message("inference.ModelInferResponse")
 SSLConfig = message("tensorflow.serving.SSLConfig")
+HealthCheckRequest = message("grpc.health.v1.HealthCheckRequest")
+HealthCheckResponse = message("grpc.health.v1.HealthCheckResponse")
+HealthListRequest = message("grpc.health.v1.HealthListRequest")
+HealthListResponse = message("grpc.health.v1.HealthListResponse")
+ServerReflectionRequest = message("grpc.reflection.v1.ServerReflectionRequest")
+ServerReflectionResponse = message("grpc.reflection.v1.ServerReflectionResponse")

@@ -173,10 +173,16 @@ def test_one_replica_has_no_disruption_budget_that_would_hold_up_a_drain() -> No
 
 
 def test_images_of_models_are_named_to_the_operator() -> None:
-    values = {"runtimeImage": {"digest": DIGEST}, "trainerImage": {"tag": "x"}, "modelImagePullPolicy": "Never"}
+    values = {
+        "runtimeImage": {"digest": DIGEST},
+        "trainerImage": {"tag": "x"},
+        "tfjsImage": {"repository": "there/tfjs", "tag": "z"},
+        "modelImagePullPolicy": "Never",
+    }
     settings = parse(the(rendered(values), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"], {})
     assert settings.runtime_image == f"tfmodel-runtime@{DIGEST}"
     assert settings.trainer_image == "tfmodel-trainer:x"
+    assert settings.tfjs_image == "there/tfjs:z"
     assert settings.image_pull_policy == "Never"
 
 

@@ -73,6 +73,7 @@ MANIFESTS: dict[str, Json] = {
             "replicas": 2,
             "versionPolicy": {"latest": {"count": 2}},
             "pinnedVersion": 1,
+            "optimize": "XLA",
             "warmup": {"enabled": False, "iterations": 2},
             "reload": {"pollInterval": "2s", "maxLoadRetries": 1, "loadRetryInterval": "5s"},
             "drain": {"delay": "1s", "grace": "10s"},

@@ -107,6 +107,8 @@ BAD: list[tuple[str, Json, str]] = [
     ("service", changed("spec.serving.service", {"type": "Ingress"}), "type"),
     ("policies", changed("spec.serving.versionPolicy", {"latest": {}, "all": {}}), "exactly one of latest, all"),
     ("no version", changed("spec.serving.pinnedVersion", 0), "pinnedVersion"),
+    ("TensorRT", changed("spec.serving", {"optimize": "TensorRT"}), "use Graph, or XLA"),
+    ("an unknown optimisation", changed("spec.serving", {"optimize": "graph"}), "optimize"),
     ("pin and labels", changed("spec.serving", {"pinnedVersion": 1, "versionLabels": {"a": 1}}), "exclude each other"),
     ("label", changed("spec.serving.versionLabels", {"a-b": 1}), "versionLabels: a label is made of letters"),
     ("label of 0", changed("spec.serving.versionLabels", {"a": 0}), "versionLabels"),

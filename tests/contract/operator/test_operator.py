@@ -16,6 +16,8 @@ from testkit.apiserver import ApiServer
 from testkit.operating import job_of, jobs, operating, until
 from testkit.tiny_models import tfmodel
 
+TAKEOVER_SECONDS = 20
+MOST_RESIDENT_KIB = 100 * 1024
 CRD = Path(__file__).resolve().parents[3] / "crds" / "tfmodels.yaml"
 
 
@@ -65,6 +67,16 @@ def test_nothing_is_called_at_rest(server: ApiServer, tmp_path: Path) -> None:
         assert writes() == before
 
 
+def test_at_rest_it_holds_at_most_100_mib(server: ApiServer, tmp_path: Path) -> None:
+    with operating(server, tmp_path, "one") as operator:
+        for number in range(10):
+            apply(server, f"m{number}")
+        until(lambda: len(jobs(server)) == 10, "the Jobs are made")
+        status = Path(f"/proc/{operator.process.pid}/status").read_text()
+        resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        assert resident <= MOST_RESIDENT_KIB
+
+
 def test_an_api_server_that_was_killed_and_came_back_is_followed(server: ApiServer, tmp_path: Path) -> None:
     with operating(server, tmp_path, "one") as operator:
         apply(server, "before")
@@ -87,7 +99,7 @@ def test_a_leader_that_is_killed_is_replaced_and_nothing_is_done_twice(server: A
             until(lambda: job_of(server, "tiny"), "the Job is made")
             assert not second.leads()
             first.process.send_signal(signal.SIGKILL)
-            until(second.leads, "the second takes over", 30)
+            until(second.leads, "the second takes over", TAKEOVER_SECONDS)
             apply(server, "other")
             until(lambda: job_of(server, "other"), "the second works")
             assert len(jobs(server)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from testkit.load import Load, grpc_predict, rest
 from testkit.served import Served, serving
 
 COUNT = 20_000
+RESTARTS, SUCCESSORS = 5, 1000
 BEFORE, AFTER = 3.0, 4.0
 
 
@@ -59,23 +61,34 @@ def test_swaps_and_label_moves_lose_no_request(saved_models: Path, tmp_path: Pat
     assert set(load.answers) == {BEFORE, AFTER}
 
 
-@pytest.mark.timeout(600)
-def test_a_restart_with_a_successor_loses_no_request(saved_models: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_restarts_with_a_successor_lose_no_request(saved_models: Path, tmp_path: Path) -> None:
     """As a rolling update has it: readiness falls, balancers turn to the successor, the old one finishes what it has."""
-    base = saved_models / "half_plus_two"
-    with serving(base, tmp_path / "new") as new, serving(base, tmp_path / "old", "--drain_delay=3s") as old:
-        with Load(everyone_of(old)) as load:
-            wait_for(load, 1000)
-            old.process.terminate()
-            while old.ask("/readyz")[0] == 200:
-                time.sleep(0.01)
-            with Load(everyone_of(new)) as successor:
-                wait_for(load, load.count + 200)
-                load.stop()
-                wait_for(successor, 1000)
-        assert old.process.wait(60) == 0
+    base, answered = saved_models / "half_plus_two", 0
+    with ExitStack() as stack:
+        old = stack.enter_context(serving(base, tmp_path / "log0", "--drain_delay=3s"))
+        for number in range(1, RESTARTS + 1):
+            new = stack.enter_context(serving(base, tmp_path / f"log{number}", "--drain_delay=3s"))
+            answered += replace(old, new, COUNT // RESTARTS)
+            old = new
+    assert answered >= COUNT
+
+
+def replace(old: Served, new: Served, count: int) -> int:
+    """Ends a server while it is asked and another takes over; how many requests came through, none of which may fail."""
+    with Load(everyone_of(old)) as load:
+        wait_for(load, count - SUCCESSORS)
+        old.process.terminate()
+        while old.ask("/readyz")[0] == 200:
+            time.sleep(0.01)
+        with Load(everyone_of(new)) as successor:
+            wait_for(load, load.count + 200)
+            load.stop()
+            wait_for(successor, SUCCESSORS)
+    assert old.process.wait(60) == 0
     assert load.failures == successor.failures == []
     assert set(load.answers) == set(successor.answers) == {BEFORE}
+    return load.count + successor.count
 
 
 def everyone_of(served: Served) -> list:

@@ -94,6 +94,7 @@ def test_case_counts_in_names_and_verbs_only(half: Served) -> None:
 
 def test_a_version_beyond_int64_is_malformed(half: Served) -> None:
     assert half.ask(f"/v1/models/half/versions/{2**63}")[0] == 400
+    assert half.ask(f"/v1/models/half/versions/{'9' * 5000}")[0] == 400
     assert half.ask(f"/v1/models/half/versions/{2**63 - 1}")[0] == 404
 
 

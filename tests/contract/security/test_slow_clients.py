@@ -18,6 +18,10 @@ BODY = b'{"instances": [2]}'
 REQUEST = HEAD + b"Content-Length: 18\r\n\r\n" + BODY
 ANSWER = {"predictions": [3.0]}
 SLOW = 100
+MANY_SLOW = 500
+HALF_A_MINUTE = 30
+HALF = HEAD.replace(b"/m:", b"/half:")
+SIZED = b"Content-Length: 18\r\n\r\n" + BODY
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,28 @@ def test_a_hundred_slow_clients_are_cut_and_others_are_answered(
         is_over.set()
         slowly.join()
     assert strict.ask("/readyz")[0] == 200
+
+
+def test_five_hundred_slow_clients_for_half_a_minute_cost_nobody_an_answer(half: Served) -> None:
+    """At the default bounds: one byte of a body a second on each, beside kept and new connections of others."""
+    is_over = threading.Event()
+    with ExitStack() as stack:
+        lines = [stack.enter_context(Line(half.rest_port)) for _ in range(MANY_SLOW)]
+        for line in lines:
+            line.send(HALF + b"Content-Length: 1000000\r\n\r\n")
+        slowly = threading.Thread(target=dripping, args=(lines, b"[" * HALF_A_MINUTE, is_over))
+        slowly.start()
+        stack.callback(is_over.set)
+        kept = stack.enter_context(Line(half.rest_port))
+        while slowly.is_alive():
+            kept.send(HALF + SIZED)
+            assert json.loads(kept.answer().body) == ANSWER
+            assert json.loads(ask(half.rest_port, HALF + SIZED).body) == ANSWER
+        for line in lines:
+            line.socket.setblocking(False)
+            with pytest.raises(BlockingIOError):  # it is neither answered nor cut
+                line.socket.recv(1)
+    assert half.ask("/readyz")[0] == 200
 
 
 def cut(line: Line, told: str) -> None:

@@ -51,6 +51,23 @@ def test_a_whole_tfmodel_runs_without_a_cluster(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.timeout(300)
+def test_a_run_that_is_asked_to_end_ends_what_it_began(saved_models: Path, tmp_path: Path) -> None:
+    folder = manifests(tmp_path / "m", source={"uri": "pvc://a/b"})
+    port = free_port()
+    ports = ["--rest_api_port", port, "--port", free_port()]
+    given = ["--input", f"source={saved_models / 'half_plus_two' / '1'}"]
+    command = [sys.executable, "-m", "tfmodel_cli.main", "run", str(folder), *given, *ports]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        assert running.stdout is not None
+        told = next(line for line in running.stdout if "serving until" in line or "error" in line)
+        assert "serving until" in told
+        running.terminate()
+        assert running.wait(60) == 0
+    with socket.socket() as found, pytest.raises(ConnectionRefusedError):
+        found.connect(("127.0.0.1", int(port)))
+
+
 @pytest.mark.parametrize(
     ("spec", "told"),
     [

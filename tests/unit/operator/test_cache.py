@@ -93,3 +93,29 @@ def test_ends_that_a_list_confirms_are_forgotten() -> None:
     cache.drop(a_job(13))
     cache.replace_all("Job", [], as_of=13)
     assert cache._deleted == {"Job": {}}
+
+
+def test_what_left_the_watch_without_being_deleted_comes_back_when_it_is_seen_newer() -> None:
+    cache = Cache()
+    cache.put(a_job(9))
+    cache.drop(a_job(10))
+    assert cache.put(a_job(11))
+    assert cache.owned("Job", KEY, "o") == (cache.get("Job", "lab", "iris-1"),)
+
+
+def test_it_is_told_whether_an_object_is_news() -> None:
+    cache = Cache()
+    assert cache.put(a_job(9))
+    assert not cache.put(a_job(9))
+    assert not cache.put(a_job(8))
+    assert cache.put(a_job(10))
+    assert cache.put(a_job(10, uid="successor"))
+
+
+def test_children_are_found_by_their_model_until_they_are_gone() -> None:
+    cache = Cache()
+    cache.put(a_job(9))
+    assert cache.of_model("Job", Key("lab", "other")) == ()
+    cache.replace_all("Job", [], as_of=9)
+    assert cache.of_model("Job", KEY) == ()
+    assert cache._of_model == {}

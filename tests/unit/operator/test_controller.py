@@ -190,3 +190,22 @@ async def test_a_full_list_is_tried_until_it_succeeds_and_wakes_every_model(monk
         await work.controller.sync()
         assert (before, work.controller.is_synced) == (False, True)
         assert set(await work.pass_time(0)) == {A, B, Key("lab", "newer")}
+
+
+async def test_what_a_listing_repeats_and_our_own_status_wake_nobody_but_a_child_that_was_applied_does() -> None:
+    async def does(_: Key) -> timedelta | None:
+        return None
+
+    work = Work(does)
+    labels = {"tfmodel.dev/model": "a"}
+    metadata = {"namespace": "lab", "name": "a-1", "uid": "u", "labels": labels, "resourceVersion": "3"}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}
+    work.cache.put(model("a", 5))
+    work.cache.put(job)
+    async with work.going():
+        for kind_of_event, found in ((None, model("a", 5)), (None, job), ("MODIFIED", model("a", 5))):
+            work.controller.receive(kind_of_event, found)
+            assert await work.pass_time(0) == []
+        for kind_of_event, found in (("ADDED", job), ("MODIFIED", model("a", 6)), (None, model("b", 1))):
+            work.controller.receive(kind_of_event, found)
+            assert len(await work.pass_time(0)) == 1

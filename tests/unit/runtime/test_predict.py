@@ -21,6 +21,7 @@ class HeldModel:
 
     def __init__(self) -> None:
         self.signatures = {"serving_default": Signature("serving_default", {}, {}, "")}
+        self.paces: dict[str, Any] = {}
         self.running, self.go = threading.Event(), threading.Event()
         self.fails = False
         self.timeouts: list[float | None] = []

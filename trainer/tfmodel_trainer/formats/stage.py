@@ -30,6 +30,7 @@ TOLERANCE = 1e-3
 """Largest difference of a format that is not quantized, for outputs up to 1; for larger ones, of the largest."""
 _WHERE = {
     "TFLite": "tflite",
+    "TFJS": "tfjs",
     "ONNX": "onnx_file",
     "Keras": "keras_files:KERAS",
     "HDF5": "keras_files:HDF5",
@@ -174,8 +175,7 @@ def _of_output(alias: str, expected: Array, found: Array | None) -> float:
     if expected.dtype.kind in "OSU":
         return float(np.any(np.asarray(found, object) != np.asarray(expected, object)))
     one, two = np.asarray(expected, np.float64), np.asarray(found, np.float64)
-    apart = np.abs(one - two)
-    apart[(one == two) | (np.isnan(one) & np.isnan(two))] = 0.0
+    apart = np.where((one == two) | (np.isnan(one) & np.isnan(two)), 0.0, np.abs(one - two))
     return float(np.nan_to_num(apart, nan=np.inf).max())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testkit.world import NOW, RELEASE, a_job, a_job_pod, a_refusal, a_tfmodel, ended, running
+from testkit.world import NOW, RELEASE, a_job, a_job_manifest, a_job_pod, a_refusal, a_tfmodel, ended, running
 from tfmodel.contract import ExportRequest, FetchRequest
 from tfmodel_operator.plan import plan
 from tfmodel_operator.plan.naming import run_key
@@ -21,7 +21,7 @@ WHOLE = {
 
 
 def pod_of(**source: Any) -> dict[str, Any]:
-    found: dict[str, Any] = a_job(a_tfmodel(source=source))["spec"]["template"]["spec"]
+    found: dict[str, Any] = a_job_manifest(a_tfmodel(source=source))["spec"]["template"]["spec"]
     return found
 
 
@@ -63,7 +63,7 @@ def test_the_keys_of_runs_are_what_they_were_before_these_fields() -> None:
 
 
 def test_what_cannot_be_mended_ends_the_run() -> None:
-    rules = a_job(a_tfmodel(source=WHOLE))["spec"]["podFailurePolicy"]["rules"]
+    rules = a_job_manifest(a_tfmodel(source=WHOLE))["spec"]["podFailurePolicy"]["rules"]
     assert [rule.get("onExitCodes", {}).get("containerName") for rule in rules] == ["export", "fetch", None]
 
 

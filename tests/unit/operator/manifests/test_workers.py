@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from testkit.world import NOW, RELEASE, TRAINING, a_job, a_tfmodel
+from testkit.world import NOW, RELEASE, TRAINING, a_job, a_job_manifest, a_tfmodel
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.plan import plan
 from tfmodel_operator.plan.naming import job_name
@@ -25,13 +25,13 @@ def variables(of: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def tf_config(model: TFModel, index: int) -> dict[str, Any]:
-    text = variables(container(a_job(model), "train"))["TF_CONFIG"]["value"]
+    text = variables(container(a_job_manifest(model), "train"))["TF_CONFIG"]["value"]
     found: dict[str, Any] = json.loads(text.replace("$(JOB_COMPLETION_INDEX)", str(index)))
     return found
 
 
 def test_each_pod_is_named_and_knows_all_others() -> None:
-    job, name = a_job(TWO), job_name(TWO)
+    job, name = a_job_manifest(TWO), job_name(TWO)
     assert {part: job["spec"][part] for part in ("completionMode", "completions", "parallelism")} == {
         "completionMode": "Indexed",
         "completions": 2,
@@ -45,13 +45,13 @@ def test_each_pod_is_named_and_knows_all_others() -> None:
 
 
 def test_the_index_is_defined_before_it_is_used() -> None:
-    names = [one["name"] for one in container(a_job(TWO), "train")["env"]]
+    names = [one["name"] for one in container(a_job_manifest(TWO), "train")["env"]]
     assert names.index("JOB_COMPLETION_INDEX") < names.index("TF_CONFIG")
 
 
 def test_the_export_step_knows_whether_it_is_the_chiefs() -> None:
-    assert "JOB_COMPLETION_INDEX" in variables(container(a_job(TWO), "export"))
-    assert "JOB_COMPLETION_INDEX" not in variables(container(a_job(a_tfmodel()), "export"))
+    assert "JOB_COMPLETION_INDEX" in variables(container(a_job_manifest(TWO), "export"))
+    assert "JOB_COMPLETION_INDEX" not in variables(container(a_job_manifest(a_tfmodel()), "export"))
 
 
 def test_the_names_resolve_before_the_pods_are_ready_and_go_with_the_job() -> None:
@@ -65,22 +65,22 @@ def test_the_names_resolve_before_the_pods_are_ready_and_go_with_the_job() -> No
 
 
 def test_every_worker_may_fail_with_each_try() -> None:
-    assert a_job(TWO)["spec"]["backoffLimit"] == (3 + 1) * 2 - 1
-    assert a_job(a_tfmodel())["spec"]["backoffLimit"] == 2
+    assert a_job_manifest(TWO)["spec"]["backoffLimit"] == (3 + 1) * 2 - 1
+    assert a_job_manifest(a_tfmodel())["spec"]["backoffLimit"] == 2
 
 
 def test_a_chief_that_cannot_export_is_not_trained_again_alone() -> None:
-    codes = a_job(TWO)["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]
+    codes = a_job_manifest(TWO)["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]
     assert (codes["operator"], codes["values"]) == ("NotIn", [0])
 
 
 def test_one_worker_is_a_plain_job() -> None:
-    text = yaml.safe_dump(a_job(a_tfmodel()))
+    text = yaml.safe_dump(a_job_manifest(a_tfmodel()))
     assert not any(word in text for word in ("Indexed", "subdomain", "TF_CONFIG", "JOB_COMPLETION_INDEX"))
 
 
 def test_the_training_sees_its_runs_folder_of_the_store_and_nothing_else() -> None:
-    mounts = [one for one in container(a_job(a_tfmodel()), "train")["volumeMounts"] if one["name"] == "store"]
+    mounts = [one for one in container(a_job_manifest(a_tfmodel()), "train")["volumeMounts"] if one["name"] == "store"]
     key = job_name(a_tfmodel()).removeprefix("iris-")
     assert {one["mountPath"]: one["subPath"] for one in mounts} == {
         "/tfmodel/run": f"iris/.runs/{key}",

@@ -146,6 +146,7 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             ("enableLargeBatchSplitting", True),
         )
     },
+    "serving.optimize": (PLAIN, serving(optimize="XLA")),
     "serving.warmup.enabled": (PLAIN, serving(warmup={"enabled": False})),
     "serving.warmup.iterations": (serving(warmup={}), serving(warmup={"iterations": 3})),
     "serving.reload.pollInterval": (serving(reload={}), serving(reload={"pollInterval": "5s"})),

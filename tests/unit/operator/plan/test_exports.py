@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from testkit.world import NOW, RELEASE, TRAINING, a_finished_run, a_job, a_job_pod, a_report, a_tfmodel, ended
+from testkit.world import (
+    NOW,
+    RELEASE,
+    TRAINING,
+    a_finished_run,
+    a_job,
+    a_job_manifest,
+    a_job_pod,
+    a_report,
+    a_tfmodel,
+    ended,
+)
 from tfmodel.api.status import TFModelStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import EXPORT_REQUEST_ENV
@@ -29,7 +40,7 @@ def quantized(**training: Any) -> TFModel:
 
 
 def export_container(model: TFModel) -> dict[str, Any]:
-    found: dict[str, Any] = a_job(model)["spec"]["template"]["spec"]["containers"][0]
+    found: dict[str, Any] = a_job_manifest(model)["spec"]["template"]["spec"]["containers"][0]
     return found
 
 

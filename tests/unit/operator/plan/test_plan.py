@@ -93,7 +93,7 @@ def test_a_served_version_is_ready() -> None:
     assert conditions_of(made.status)["Ready"] == ("True", "Serving")
     assert not {"Reconciling", "Stalled", "Degraded"} & set(conditions_of(made.status))
     assert (made.status.active_version, made.status.phase, made.status.replicas_summary) == (1, "Ready", "1/1")
-    assert made.requeue_after == SERVING_POLL
+    assert (made.requeue_after, made.ask_after) == (None, SERVING_POLL)
     assert {event.reason for event in made.events} >= {"RunSucceeded", "VersionActive", "BecameReady"}
 
 

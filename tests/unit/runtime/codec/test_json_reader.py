@@ -44,6 +44,13 @@ def test_escapes() -> None:
     assert Reader(r'"\u0041\ud83d\ude00\u0000\/"').root() == "A\U0001f600\0/"
 
 
+def test_half_a_surrogate_pair_is_refused_where_nobody_reads_it_too() -> None:
+    for body in (r'{"instances": [1], "ignored": "\udbff"}', r'{"\uD800": 1, "instances": [NaN]}'):
+        with pytest.raises(InvalidInputError, match="The surrogate pair in string is invalid"):
+            parse(body.encode())
+    assert parse(rb'{"a": "\ud83d\ude00", "instances": [NaN]}')["a"] == "\U0001f600"
+
+
 BAD = [
     (" ", "The document is empty. at offset: 1"),
     ("[1", "Missing a comma or ] after an array element. at offset: 2"),

@@ -69,6 +69,18 @@ def test_content_must_have_the_exact_length() -> None:
         decode(proto([3], tensor_content=b"\x00" * 8), "x")
 
 
+def test_strings_may_be_content_too() -> None:
+    long = b"l" * 300
+    packed = b"\x01\x00\xac\x02" + b"a" + long
+    assert decode(proto([3], DataType.STRING, tensor_content=packed), "x").tolist() == [b"a", b"", long]
+
+
+@pytest.mark.parametrize("content", [b"\x01", b"\x01ab", b"\x80", b"\xff\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff\x0f"])
+def test_strings_that_are_packed_otherwise_are_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInputError, match="tensor parsing error: x"):
+        decode(proto([1], DataType.STRING, tensor_content=content), "x")
+
+
 @pytest.mark.parametrize("shape", [[-1], [2**40, 2**40], [2**34], [1] * 65, [0, 2**62, 2**62]])
 def test_an_impossible_shape_is_refused_before_memory_is_taken(shape: list[int]) -> None:
     with pytest.raises(InvalidInputError):

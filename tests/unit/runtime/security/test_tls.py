@@ -58,19 +58,16 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it() -> None:
         context_of(Material(PAIR.certificate, locked))
 
 
-def test_what_is_used_is_told_and_what_is_refused_changes_nothing() -> None:
-    told: list[Material] = []
+def test_what_is_used_serves_both_ports_and_what_is_refused_changes_nothing() -> None:
     certificates = Certificates(GOOD)
-    certificates.subscribe(told.append)
-    before = certificates.context.newest
+    before = certificates.context.newest, certificates.context_of_http2.newest
     for bad in (Material(b"", b""), Material(PAIR.certificate, PAIR.key, AUTHORITY.certificate)):
         with pytest.raises(InvalidInputError):
             certificates.use(bad)
-    assert (certificates.context.newest, certificates.material, told) == (before, GOOD, [])
-    newer = of(AUTHORITY.pair("newer"))
-    certificates.use(newer)
-    assert certificates.context.newest is not before
-    assert told == [newer]
+    assert (certificates.context.newest, certificates.context_of_http2.newest) == before
+    certificates.use(of(AUTHORITY.pair("newer")))
+    after = certificates.context.newest, certificates.context_of_http2.newest
+    assert all(new is not old for new, old in zip(after, before, strict=True))
 
 
 def of(pair: Pair) -> Material:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError
-from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.loading import Loading, Retries
+from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.policy import Everything, Latest, VersionPolicy
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
@@ -61,6 +62,8 @@ class Silent:
         self.states.append(state.value)
 
     def loaded(self, model: str, version: int, phases: Any, size: int) -> None: ...
+
+    def optimized(self, model: str, version: int, outcome: Any) -> None: ...
 
     def load_failed(self, model: str, version: int) -> None: ...
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tfmodel_runtime.errors import LoadError
-from tfmodel_runtime.servables.manager import Loading, Manager, Retries
+from tfmodel_runtime.servables.loading import Loading, Retries
+from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.memory import Room, needed_bytes, verdict
 from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.servables.sources import DirectorySource
@@ -55,6 +56,8 @@ class Silent:
     def state_changed(self, model: str, version: int, state: State) -> None: ...
 
     def loaded(self, model: str, version: int, phases: Any, size: int) -> None: ...
+
+    def optimized(self, model: str, version: int, outcome: Any) -> None: ...
 
     def load_failed(self, model: str, version: int) -> None: ...
 

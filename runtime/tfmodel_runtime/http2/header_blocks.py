@@ -1,0 +1,190 @@
+"""HPACK (RFC 7541): header blocks of a client as fields, and fields as blocks that leave its table alone.
+
+Own code, where the library `hpack` would decode as well, for speed: clients repeat themselves, so that most fields are an index of
+one byte, and a block that came before under the same table is not decoded again. The static table and Huffman's code are the
+library's.
+"""
+
+from collections.abc import Iterable
+
+from hpack.exceptions import HPACKDecodingError
+from hpack.huffman_table import decode_huffman
+from hpack.table import HeaderTable
+
+from tfmodel_runtime.http2.frames import ConnectionFault, ErrorCode
+
+Field = tuple[bytes, bytes]
+
+TABLE_BYTES = 4096
+"""Size of a client's table, which no setting of ours changes."""
+_STATIC: tuple[Field, ...] = tuple(HeaderTable.STATIC_TABLE)
+_STATIC_SIZE = len(_STATIC)
+_OVERHEAD = 32
+_MOST_KNOWN = 32
+_MOST_KNOWN_BYTES = 2048
+"""Larger blocks, and blocks of larger lists, are decoded each time, so that a client can make us keep little."""
+_MOST_INTEGER_BYTES = 4
+
+
+class Decoder:
+    """Decodes the blocks of one connection in their order; a list longer than `most_list_bytes` is cut and marked."""
+
+    def __init__(self, most_list_bytes: int) -> None:
+        self._most_list_bytes = most_list_bytes
+        self._entries: list[Field] = []
+        """The dynamic table, newest last: entry 62 is `[-1]`."""
+        self._size = 0
+        self._most_size = TABLE_BYTES
+        self._known: dict[bytes, tuple[Field, ...]] = {}
+        """Blocks that were decoded with the table as it is now."""
+
+    def decode(self, block: bytes) -> tuple[Field, ...]:
+        """The fields of a block; None is never among them.
+
+        Raises:
+            ConnectionFault: it is no block, so that the table is lost.
+            TooLargeError: the list is larger than allowed; the table is up to date.
+        """
+        found = self._known.get(block)
+        if found is not None:
+            return found
+        fields: list[Field] = []
+        try:
+            is_changed = self._read(block, fields)
+        except (IndexError, HPACKDecodingError):
+            raise _broken("a header block cannot be decoded") from None
+        size = _size(fields)
+        if size > self._most_list_bytes:
+            raise TooLargeError
+        found = tuple(fields)
+        if not is_changed and size <= _MOST_KNOWN_BYTES and len(block) <= _MOST_KNOWN_BYTES:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[block] = found
+        return found
+
+    def _read(self, block: bytes, fields: list[Field]) -> bool:
+        """Adds a block's fields to the list; whether the table has changed."""
+        place, end, is_changed = 0, len(block), False
+        entries = self._entries
+        while place < end:
+            first = block[place]
+            if first & 0x80:
+                index, place = (first & 0x7F, place + 1) if first != 0xFF else _integer(block, place, 0x7F)
+                fields.append(entries[_STATIC_SIZE - index] if index > _STATIC_SIZE else _static(index))
+            elif first & 0x40:
+                field, place = self._literal(block, place, 0x3F)
+                fields.append(field)
+                self._add(field)
+                is_changed = True
+            elif first & 0x20:
+                if fields:
+                    raise _broken("a table's size is told within a header block")
+                size, place = _integer(block, place, 0x1F)
+                self._resize(size)
+                is_changed = True
+            else:
+                field, place = self._literal(block, place, 0x0F)
+                fields.append(field)
+        return is_changed
+
+    def _literal(self, block: bytes, place: int, mask: int) -> tuple[Field, int]:
+        index, place = _integer(block, place, mask)
+        if index > _STATIC_SIZE:
+            name = self._entries[_STATIC_SIZE - index][0]
+        elif index:
+            name = _STATIC[index - 1][0]
+        else:
+            name, place = _string(block, place)
+        value, place = _string(block, place)
+        return (name, value), place
+
+    def _add(self, field: Field) -> None:
+        self._known.clear()
+        self._size += len(field[0]) + len(field[1]) + _OVERHEAD
+        self._entries.append(field)
+        self._evict()
+
+    def _resize(self, size: int) -> None:
+        if size > TABLE_BYTES:
+            raise _broken("a table larger than allowed")
+        self._known.clear()
+        self._most_size = size
+        self._evict()
+
+    def _evict(self) -> None:
+        count = 0
+        while self._size > self._most_size:
+            name, value = self._entries[count]
+            self._size -= len(name) + len(value) + _OVERHEAD
+            count += 1
+        if count:
+            del self._entries[:count]
+
+
+class TooLargeError(Exception):
+    """A header list is larger than allowed."""
+
+
+def _broken(text: str) -> ConnectionFault:
+    return ConnectionFault(ErrorCode.COMPRESSION_ERROR, text)
+
+
+def _size(fields: list[Field]) -> int:
+    return sum([len(name) + len(value) + _OVERHEAD for name, value in fields])
+
+
+def _static(index: int) -> Field:
+    if index == 0:
+        raise _broken("index 0")
+    return _STATIC[index - 1]
+
+
+def _integer(block: bytes, place: int, mask: int) -> tuple[int, int]:
+    value = block[place] & mask
+    place += 1
+    if value < mask:
+        return value, place
+    for shift in range(0, 7 * _MOST_INTEGER_BYTES, 7):
+        byte = block[place]
+        place += 1
+        value += (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+    raise _broken("an integer is too large")
+
+
+def _string(block: bytes, place: int) -> tuple[bytes, int]:
+    is_huffman = block[place] & 0x80
+    size, place = _integer(block, place, 0x7F)
+    end = place + size
+    if end > len(block):
+        raise _broken("a string is longer than its block")
+    text = block[place:end]
+    return decode_huffman(text) if is_huffman else text, end
+
+
+def encode(fields: Iterable[Field]) -> bytes:
+    """A block of the fields, as literals that no table keeps, so that it is valid at any time."""
+    found = bytearray()
+    for field in fields:
+        if field in _STATIC:
+            found.append(0x80 | (_STATIC.index(field) + 1))
+        else:
+            found.append(0)
+            for text in field:
+                found += _length(len(text))
+                found += text
+    return bytes(found)
+
+
+def _length(size: int) -> bytes:
+    """A length with a prefix of seven bits, without Huffman's code."""
+    if size < 0x7F:
+        return bytes([size])
+    found, size = bytearray([0x7F]), size - 0x7F
+    while size >= 0x80:
+        found.append(0x80 | (size & 0x7F))
+        size >>= 7
+    found.append(size)
+    return bytes(found)

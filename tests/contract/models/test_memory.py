@@ -1,0 +1,54 @@
+"""What versions take of memory comes back when they are unloaded: a hundred reloads of a model of 16 MiB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from testkit.served import Served, serving
+
+RELOADS = 100
+MOST_GROWTH = 1.05
+LOOKS = 10
+
+
+def resident_mib(served: Served) -> float:
+    pages = int(Path(f"/proc/{served.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def reload(served: Served, base: Path, older: int) -> None:
+    """Publishes the successor of a version, waits until it alone is served, asks it, and removes the version."""
+    staging = base / ".staging"
+    shutil.copytree(base / str(older), staging)
+    staging.rename(base / str(older + 1))
+    end = time.monotonic() + 60
+    while states(served) != {str(older + 1): "AVAILABLE", str(older): "END"}:
+        assert time.monotonic() < end, states(served)
+        time.sleep(0.02)
+    assert served.ask("/v1/models/m:predict", {"instances": [1.0]}) == (200, {"predictions": [2.5]})
+    shutil.rmtree(base / str(older))
+
+
+def states(served: Served) -> dict[str, str]:
+    """The states of the two newest versions."""
+    told = served.ask("/v1/models/m")[1]["model_version_status"]
+    return {one["version"]: one["state"] for one in told[:2]}
+
+
+@pytest.mark.timeout(600)
+def test_a_hundred_reloads_leave_the_memory_as_it_was(saved_models: Path, tmp_path: Path) -> None:
+    """The least of ten looks on either side: a load may hold its buffers for a moment longer than the version before it."""
+    base = tmp_path / "m"
+    shutil.copytree(saved_models / "weighty", base)
+    with serving(base, tmp_path / "log") as served:
+        resident = []
+        for older in range(1, RELOADS + LOOKS + 1):
+            reload(served, base, older)
+            resident.append(resident_mib(served))
+    before, after = min(resident[:LOOKS]), min(resident[-LOOKS:])
+    assert after < before * MOST_GROWTH, resident

@@ -1,0 +1,53 @@
+"""What kopf tells, as it is taken in: when something may have been missed."""
+
+import asyncio
+
+import pytest
+
+from tfmodel_operator import watch
+from tfmodel_operator.values import Manifest
+
+FOUND: Manifest = {"kind": "Job", "metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("listing_is_over", "kind", "may_have_missed"), [(False, None, False), (True, "ADDED", False), (True, None, True)]
+)
+async def test_a_listing_that_is_not_the_first_of_a_life_may_hide_deletes(
+    monkeypatch: pytest.MonkeyPatch, *, listing_is_over: bool, kind: str | None, may_have_missed: bool
+) -> None:
+    monkeypatch.setattr(watch, "_LISTING_SECONDS", -1.0 if listing_is_over else 3600.0)
+    seen: list[tuple[str | None, Manifest]] = []
+    gap = asyncio.Event()
+    watch._receiver(lambda *event: seen.append(event), gap)(kind, FOUND)
+    await asyncio.sleep(0)
+    assert seen == [(kind, FOUND)]
+    assert gap.is_set() is may_have_missed
+
+
+async def test_a_gap_is_filled_once_the_listing_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_AFTER_LISTING_SECONDS", 0.0)
+    gap, filled = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def fill() -> None:
+        filled.release()
+
+    filling = asyncio.create_task(watch._fill_gaps(gap, fill))
+    gap.set()
+    await asyncio.wait_for(filled.acquire(), 10)
+    filling.cancel()
+    assert not gap.is_set()
+
+
+def test_kopf_copies_no_objects() -> None:
+    storage = watch.settings().persistence.diffbase_storage
+    assert storage.build(body={"spec": {"a": 1}}) == {}  # type: ignore[arg-type]
+    assert storage.fetch(body={}) is None  # type: ignore[arg-type]
+
+
+async def test_an_event_is_handed_on_without_what_no_plan_reads() -> None:
+    seen: list[Manifest] = []
+    handler = watch._handler(lambda _, found: seen.append(found), "batch", "v1", "Job")
+    metadata = {"name": "a", "managedFields": ["long"]}
+    await handler(event={"type": "ADDED", "object": {"metadata": metadata, "spec": {"template": "long"}}})
+    assert seen == [{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {}}]
