@@ -1,6 +1,7 @@
 """TFLite, by TensorFlow's converter, checked by LiteRT's interpreter. Only operations that TFLite itself has are used."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ def write(model: Model, folder: Path) -> Path:
             str(model.saved_model), signature_keys=[model.signature.name], tags={"serve"}
         )
         _quantize(converter, model)
-        content = converter.convert()
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # that the interpreter inside the converter itself is to be replaced
+            content = converter.convert()
     except Exception as error:
         raise FormatError(f"the TFLite converter cannot convert it: {_cause(error)}", _HINT) from error
     file = folder / _FILE
