@@ -200,8 +200,8 @@ def _use(model: TFModel, options: Options, port: int) -> None:
         _ask(f"{base}:predict", options.request)
     if options.once:
         return
-    _say("serving until Ctrl-C")
     try:
+        _say("serving until Ctrl-C")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:

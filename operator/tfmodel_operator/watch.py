@@ -156,11 +156,16 @@ def _receiver(receive: Receive, gap: asyncio.Event) -> Receive:
     nothing of what was deleted meanwhile, and `gap` is set.
     """
     loop, begun = asyncio.get_running_loop(), time.monotonic()
+    listed: dict[str, float] = {}
 
-    def received(kind: str | None, found: Manifest) -> None:
-        loop.call_soon_threadsafe(receive, kind, found)
-        if kind is None and time.monotonic() - begun > _LISTING_SECONDS:
+    def received(event: str | None, found: Manifest) -> None:
+        loop.call_soon_threadsafe(receive, event, found)
+        if event is not None:
+            return
+        kind, now = str(found["kind"]), time.monotonic()
+        if now - listed.get(kind, begun) > _LISTING_SECONDS:
             loop.call_soon_threadsafe(gap.set)
+        listed[kind] = now
 
     return received
 

@@ -61,7 +61,8 @@ def a_job_manifest(model: TFModel) -> Json:
     return job(model, RELEASE, name=job_name(model), run_key=run_key(model), claim=claim_name(model))
 
 
-def _deployment(model: TFModel) -> Json:
+def a_deployment_manifest(model: TFModel) -> Json:
+    """The Deployment of runtime pods as it is applied."""
     return deployment(model, RELEASE, claim=claim_name(model), version_policy=policy_flag(model))
 
 
@@ -143,7 +144,7 @@ def a_finished_run(model: TFModel, version: int = 1, stored: tuple[int, ...] | N
 
 def a_deployment(model: TFModel, *, ready: int | None = None, conditions: tuple[Json, ...] = ()) -> Json:
     """The Deployment of runtime pods, rolled out unless `ready` says less."""
-    made = _deployment(model)
+    made = a_deployment_manifest(model)
     wanted = model.spec.serving.replicas
     metadata = {**made["metadata"], "uid": "uid-deployment", "generation": 1}
     status = {
@@ -158,7 +159,7 @@ def a_deployment(model: TFModel, *, ready: int | None = None, conditions: tuple[
 
 def a_runtime_pod(model: TFModel, name: str = "iris-0", *containers: Json, ready: bool = True) -> Json:
     """A runtime pod."""
-    template = _deployment(model)["spec"]["template"]
+    template = a_deployment_manifest(model)["spec"]["template"]
     conditions = [{"type": "PodScheduled", "status": "True"}]
     if ready:
         conditions.append({"type": "Ready", "status": "True"})

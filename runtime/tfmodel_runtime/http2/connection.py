@@ -6,13 +6,10 @@ pings, resets and empty frames, is let pass as long as the client's patience bud
 
 import asyncio
 import logging
-import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
-from tfmodel_runtime.http2 import control, frames
+from tfmodel_runtime.http2 import control, frames, preface
 from tfmodel_runtime.http2.frames import (
     CONTINUATION,
     DATA,
@@ -20,45 +17,25 @@ from tfmodel_runtime.http2.frames import (
     END_STREAM,
     HEADERS,
     MOST_STREAM,
-    NO_STREAM,
     PADDED,
     PREFACE,
     SETTINGS,
     WITH_PRIORITY,
     ConnectionFault,
     ErrorCode,
-    Setting,
     StreamFault,
 )
 from tfmodel_runtime.http2.header_blocks import Decoder, Field, TooLargeError
-from tfmodel_runtime.http2.limits import Limits, Patience
+from tfmodel_runtime.http2.limits import Patience
 from tfmodel_runtime.http2.outgoing import Outgoing
 from tfmodel_runtime.http2.request import MalformedError, Request, check_trailers, request_of
-from tfmodel_runtime.http2.stream import Receiver, Stream
+from tfmodel_runtime.http2.shared import Shared
+from tfmodel_runtime.http2.stream import Stream
 
 _log = logging.getLogger(__name__)
 _LATELY = 256
 _WRITE_BUFFER_BYTES = 2**18
 _MOST_CONTINUATIONS = 16
-_DRAIN_PING = b"draining"
-_KEEPALIVE_PING = b"are you?"
-_NO_HTTP2 = b"HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
-_HTTP2_ONLY = b"this port speaks gRPC, which needs HTTP/2: REST has a port of its own\n"
-_HTTP1_REQUEST = re.compile(rb"[A-Z]+ [^ ]+ HTTP/1").match
-
-Begin = Callable[[Stream, Request | None], Receiver]
-"""Answers a request; None stands for one whose fields are too large."""
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a server have in common."""
-
-    limits: Limits
-    begin: Begin
-    connections: "set[Connection]" = field(default_factory=set)
-    is_empty: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the last connection is gone."""
 
 
 class Connection(asyncio.Protocol):
@@ -110,7 +87,9 @@ class Connection(asyncio.Protocol):
         if not self._shared.connections:
             self._shared.is_empty.set()
         self.closing_since = self.closing_since or self._loop.time()
-        for stream in self._forgotten():
+        streams = list(self.streams.values())
+        self.streams.clear()
+        for stream in streams:
             if stream.receiver is not None and not stream.is_answered:
                 stream.receiver.aborted()
 
@@ -172,22 +151,13 @@ class Connection(asyncio.Protocol):
     def _preface(self, data: bytes) -> int:
         if data.startswith(PREFACE):
             self._is_begun = True
-            limits = self._limits
-            told = {
-                Setting.MAX_CONCURRENT_STREAMS: limits.streams,
-                Setting.INITIAL_WINDOW_SIZE: limits.stream_window,
-                Setting.MAX_FRAME_SIZE: limits.frame_bytes,
-                Setting.MAX_HEADER_LIST_SIZE: limits.header_list_bytes,
-            }
-            more = limits.connection_window - frames.DEFAULT_WINDOW
-            self.outgoing.write(frames.settings(told) + frames.window_update(NO_STREAM, more))
+            self.outgoing.write(preface.greeting(self._limits))
             return len(PREFACE)
         if not PREFACE.startswith(data[: len(PREFACE)]):
-            if _HTTP1_REQUEST(data):
-                self.outgoing.write(_NO_HTTP2 % (len(_HTTP2_ONLY), _HTTP2_ONLY))
-                self._leave()
-            else:
+            if not preface.is_of_http1(data):
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "this is no HTTP/2")
+            self.outgoing.write(preface.NO_HTTP1)
+            self._leave()
         return 0
 
     def _on_headers(self, data: bytes, begin: int, end: int, flags: int, number: int) -> None:
@@ -282,7 +252,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "DATA for a stream that was not begun")
         self._ungranted += length
         if self._ungranted >= self._limits.connection_window // 2:
-            self.outgoing.write(frames.window_update(NO_STREAM, self._ungranted))
+            self.outgoing.write(frames.window_update(frames.NO_STREAM, self._ungranted))
             self._ungranted = 0
         if stream is None:
             if number not in self._lately and number <= self._last_taken:
@@ -393,7 +363,9 @@ class Connection(asyncio.Protocol):
         if not self.is_established:
             self.close(ErrorCode.NO_ERROR, "")
             return
-        self.outgoing.write(frames.goaway(MOST_STREAM, ErrorCode.NO_ERROR) + frames.ping(_DRAIN_PING, is_ack=False))
+        self.outgoing.write(
+            frames.goaway(MOST_STREAM, ErrorCode.NO_ERROR) + frames.ping(control.DRAIN_PING, is_ack=False)
+        )
         for stream in list(self.streams.values()):
             if stream.receiver is not None and not stream.is_answered:
                 stream.receiver.stopping()
@@ -404,24 +376,6 @@ class Connection(asyncio.Protocol):
             self._last_taken = self._last
             self.outgoing.write(frames.goaway(self._last, ErrorCode.NO_ERROR))
             self._tidy()
-
-    def answered_ping(self, payload: bytes) -> None:
-        """The client has answered a PING of ours."""
-        self.pinged_at = None
-        if payload == _DRAIN_PING and self.draining_since is not None:
-            self.drained()
-
-    def ask_for_life(self, now: float) -> None:
-        """Asks whether the client is still there."""
-        self.pinged_at = now
-        self.outgoing.write(frames.ping(_KEEPALIVE_PING, is_ack=False))
-
-    def cut(self) -> None:
-        """Answers what is open, as far as it can be, and closes."""
-        for stream in list(self.streams.values()):
-            if stream.receiver is not None and not stream.is_answered:
-                stream.receiver.cut()
-        self.close(ErrorCode.NO_ERROR, "")
 
     def close(self, code: ErrorCode, text: str) -> None:
         """Tells why and closes; nothing that comes is read any more."""
@@ -434,8 +388,3 @@ class Connection(asyncio.Protocol):
             self.closing_since = self._loop.time()
             self.outgoing.uncork()
             self.transport.close()
-
-    def _forgotten(self) -> list[Stream]:
-        streams = list(self.streams.values())
-        self.streams.clear()
-        return streams

@@ -27,6 +27,7 @@ from tfmodel_runtime.http2.frames import (
 if TYPE_CHECKING:
     from tfmodel_runtime.http2.connection import Connection
 
+DRAIN_PING = b"draining"
 _OF_CONNECTION = frozenset({SETTINGS, PING, GOAWAY})
 _SIZES = {PING: 8, RST_STREAM: 4, WINDOW_UPDATE: 4}
 _PRIORITY_BYTES = 5
@@ -60,7 +61,9 @@ def _on_window_update(connection: Connection, payload: bytes, _flags: int, numbe
 
 def _on_ping(connection: Connection, payload: bytes, flags: int, _number: int) -> None:
     if flags & ACK:
-        connection.answered_ping(payload)
+        connection.pinged_at = None
+        if payload == DRAIN_PING and connection.draining_since is not None:
+            connection.drained()
     else:
         connection.spend()
         connection.outgoing.write(frames.ping(payload, is_ack=True))

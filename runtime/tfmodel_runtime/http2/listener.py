@@ -11,15 +11,18 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any
 
-from tfmodel_runtime.http2.connection import Begin, Connection, Shared
+from tfmodel_runtime.http2 import frames
+from tfmodel_runtime.http2.connection import Connection
 from tfmodel_runtime.http2.frames import ErrorCode
 from tfmodel_runtime.http2.limits import Limits
+from tfmodel_runtime.http2.shared import Begin, Shared
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
 _DRAIN_STEP_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0
+_KEEPALIVE_PING = b"are you?"
 
 
 class Listener:
@@ -66,7 +69,7 @@ class Listener:
             connection.drain()
         await self._until_closed(grace_seconds)
         for connection in list(self._shared.connections):
-            connection.cut()
+            _cut(connection)
         await self._until_closed(_CLOSE_SECONDS)
         for connection in list(self._shared.connections):
             connection.transport.abort()
@@ -118,7 +121,7 @@ def _look_at_age(connection: Connection, limits: Limits, now: float) -> None:
         if now - since > _DRAIN_STEP_SECONDS:
             connection.drained()
         if limits.age_grace_seconds is not None and now - since > limits.age_grace_seconds:
-            connection.cut()
+            _cut(connection)
         return
     is_old = limits.age_seconds is not None and now - connection.opened_at > limits.age_seconds
     idle_since = None if connection.streams else connection.idle_since
@@ -137,4 +140,13 @@ def _look_for_life(connection: Connection, limits: Limits, now: float) -> None:
         elif now - connection.pinged_at > limits.keepalive_timeout_seconds:
             connection.transport.abort()
     elif now - connection.heard_at > limits.keepalive_seconds:
-        connection.ask_for_life(now)
+        connection.pinged_at = now
+        connection.outgoing.write(frames.ping(_KEEPALIVE_PING, is_ack=False))
+
+
+def _cut(connection: Connection) -> None:
+    """Answers what is open, as far as it can be, and closes."""
+    for stream in list(connection.streams.values()):
+        if stream.receiver is not None and not stream.is_answered:
+            stream.receiver.cut()
+    connection.close(ErrorCode.NO_ERROR, "")

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +89,7 @@ class Optimizing:
             _log.exception("optimising version %d of %s failed unforeseen", servable.version, servable.name)
             return Outcome(Mode.NONE, Obstacle.FAILED, f"{type(error).__name__}: {error}")
         if before is not None:
-            held = [before]
-            del before  # nobody but the requests and the list may hold it
+            held, before = [before], None  # a name that is kept here would keep the program too
             _give_back(held, stop)
         memory.trim()
         return outcome
@@ -112,8 +112,9 @@ def _give_back(held: list[Program], stop: threading.Event) -> None:
     held[0].when_freed(freed.set)
     stop.wait(_SECONDS_TO_FINISH)
     held.clear()
-    if not freed.wait(_MOST_SECONDS_TO_FREE):
-        _log.warning("requests still run on the graph before; its memory is given back after them")
+    end = time.monotonic() + _MOST_SECONDS_TO_FREE
+    while not (freed.wait(_SECONDS_TO_FINISH) or stop.is_set() or time.monotonic() > end):
+        pass
 
 
 async def _end_of(working: "asyncio.Future[Outcome | None]") -> None:

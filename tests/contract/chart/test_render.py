@@ -9,7 +9,7 @@ import yaml
 
 from testkit.apiserver import ApiServer
 from testkit.chart import CHART, NAMESPACE, REPOSITORY, Json, helm, of_kind, rendered, the
-from testkit.world import a_deployment, a_job, a_tfmodel
+from testkit.world import a_deployment_manifest, a_job_manifest, a_tfmodel
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.settings import parse
 
@@ -176,13 +176,13 @@ def test_images_of_models_are_named_to_the_operator() -> None:
     values = {
         "runtimeImage": {"digest": DIGEST},
         "trainerImage": {"tag": "x"},
-        "tfjsImage": {"repository": "there/tfjs", "tag": "y"},
+        "tfjsImage": {"repository": "there/tfjs", "tag": "z"},
         "modelImagePullPolicy": "Never",
     }
     settings = parse(the(rendered(values), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"], {})
     assert settings.runtime_image == f"tfmodel-runtime@{DIGEST}"
     assert settings.trainer_image == "tfmodel-trainer:x"
-    assert settings.tfjs_image == "there/tfjs:y"
+    assert settings.tfjs_image == "there/tfjs:z"
     assert settings.image_pull_policy == "Never"
 
 
@@ -207,7 +207,9 @@ def test_the_pod_monitor_finds_the_pods_that_the_operator_makes() -> None:
     model = a_tfmodel()
     spec = the(rendered(EVERYTHING), "PodMonitor")["spec"]
     (expression,) = spec["selector"]["matchExpressions"]
-    for endpoint, made in zip(spec["podMetricsEndpoints"], (a_deployment(model), a_job(model)), strict=True):
+    for endpoint, made in zip(
+        spec["podMetricsEndpoints"], (a_deployment_manifest(model), a_job_manifest(model)), strict=True
+    ):
         template = made["spec"]["template"]
         labels = template["metadata"]["labels"]
         assert spec["selector"]["matchLabels"].items() <= labels.items()

@@ -17,6 +17,8 @@ from tfmodel_trainer.formats import stage, tfjs
 from tfmodel_trainer.formats.model import FormatError, Model, Wanted
 from tfmodel_trainer.tfjs import engine
 
+pytestmark = pytest.mark.timeout(300)
+
 FLOWERS = {
     name: np.array([value], np.float32) for value, name in enumerate(("SepalLength", "SepalWidth", "PetalLength"))
 }

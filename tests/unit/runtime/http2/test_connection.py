@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmodel_runtime.http2 import frames
-from tfmodel_runtime.http2.connection import Connection, Shared
+from tfmodel_runtime.http2.connection import Connection
 from tfmodel_runtime.http2.frames import ErrorCode, Setting
 from tfmodel_runtime.http2.header_blocks import encode
 from tfmodel_runtime.http2.limits import Limits
 from tfmodel_runtime.http2.listener import sweep
 from tfmodel_runtime.http2.request import Request
+from tfmodel_runtime.http2.shared import Shared
 from tfmodel_runtime.http2.stream import Receiver, Stream
 
 LIMITS = Limits(streams=8, patience=50, patience_each_second=0)
