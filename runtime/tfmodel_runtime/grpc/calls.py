@@ -77,7 +77,7 @@ class _Call:
 
     __slots__ = ("_assembler", "_deadline", "_has_begun", "_intake", "_loop", "_request", "_stream", "_timer")
 
-    def __init__(self, stream: Stream, request: Request, intake: Intake) -> None:
+    def __init__(self, stream: Stream, request: Request, intake: Intake, timeout: float | None) -> None:
         self._stream: Stream | None = stream
         self._request = request
         self._intake = intake
@@ -85,9 +85,7 @@ class _Call:
         self._assembler: Assembler | None = None
         self._has_begun = False
         self._timer: asyncio.TimerHandle | None = None
-        timeout = request.fields.get(b"grpc-timeout")
-        left = None if timeout is None else framing.seconds(timeout)
-        self._deadline = None if left is None else self._loop.time() + left
+        self._deadline = None if timeout is None else self._loop.time() + timeout
 
     def time_remaining(self) -> float | None:
         """Seconds until the client's deadline; None if it set none."""
@@ -149,8 +147,8 @@ class UnaryCall(_Call):
 
     __slots__ = ("_message", "_method", "_task")
 
-    def __init__(self, method: Unary, stream: Stream, request: Request, intake: Intake) -> None:
-        super().__init__(stream, request, intake)
+    def __init__(self, method: Unary, stream: Stream, request: Request, intake: Intake, timeout: float | None) -> None:
+        super().__init__(stream, request, intake, timeout)
         self._method = method
         self._message: bytes | None = None
         self._task: asyncio.Task[None] | None = None
@@ -231,8 +229,10 @@ class Talk(_Call):
 
     __slots__ = ("_conversation", "_method")
 
-    def __init__(self, method: Streaming, stream: Stream, request: Request, intake: Intake) -> None:
-        super().__init__(stream, request, intake)
+    def __init__(
+        self, method: Streaming, stream: Stream, request: Request, intake: Intake, timeout: float | None
+    ) -> None:
+        super().__init__(stream, request, intake, timeout)
         self._method = method
         self._conversation: Conversation | None = method.open(self)
         stream.due = None

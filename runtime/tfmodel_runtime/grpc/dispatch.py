@@ -59,43 +59,59 @@ class Dispatcher:
 
     def begin(self, stream: Stream, request: Request | None) -> Receiver:
         """Who answers a request; None stands for one whose fields are too large."""
-        if request is not None and not _is_grpc(request):
+        if request is None:
+            return _refuse(stream, StatusError(Code.RESOURCE_EXHAUSTED, "received metadata size exceeds hard limit"))
+        if not _is_grpc(request):
             stream.finish(statuses.NO_GRPC)
             return _REFUSED
         try:
-            method = self._method(request)
+            method, timeout = self._method(request), _timeout(request)
         except StatusError as status:
-            stream.finish(statuses.trailers(status.code, str(status), is_whole=True))
-            return _REFUSED
-        assert request is not None  # noqa: S101 - for the type checker: it has a method
+            return _refuse(stream, status)
         if isinstance(method, Unary):
-            return UnaryCall(method, stream, request, self._intake)
-        return Talk(method, stream, request, self._intake)
+            return UnaryCall(method, stream, request, self._intake, timeout)
+        return Talk(method, stream, request, self._intake, timeout)
 
-    def _method(self, request: Request | None) -> Method:
+    def _method(self, request: Request) -> Method:
         """The method that a request may call.
 
         Raises:
             StatusError: it may call none.
         """
-        if request is None:
-            raise StatusError(Code.RESOURCE_EXHAUSTED, "received metadata size exceeds hard limit")
         if self._tokens is not None and not self._admits(self._tokens, request):
             raise StatusError(Code.UNAUTHENTICATED, "a token of this server is needed: authorization: Bearer")
         method = self._methods.get(request.path)
         if method is None:
             raise StatusError(Code.UNIMPLEMENTED, "Method not found!")
-        encoding, timeout = request.fields.get(b"grpc-encoding"), request.fields.get(b"grpc-timeout")
+        encoding = request.fields.get(b"grpc-encoding")
         if encoding is not None and encoding not in ENCODINGS:
             name = encoding.decode("ascii", errors="replace")
             raise StatusError(Code.UNIMPLEMENTED, f"grpc-encoding {name} is not supported")
-        if timeout is not None and seconds(timeout) is None:
-            raise StatusError(Code.INTERNAL, "grpc-timeout is none")
         return method
 
     @staticmethod
     def _admits(tokens: Tokens, request: Request) -> bool:
         return request.path.startswith(_OPEN) or tokens.admits(request.fields.get(b"authorization", b""))
+
+
+def _refuse(stream: Stream, status: StatusError) -> Receiver:
+    stream.finish(statuses.trailers(status.code, str(status), is_whole=True))
+    return _REFUSED
+
+
+def _timeout(request: Request) -> float | None:
+    """Seconds that the client gives the call; None if it tells none.
+
+    Raises:
+        StatusError: what it tells is no time.
+    """
+    told = request.fields.get(b"grpc-timeout")
+    if told is None:
+        return None
+    found = seconds(told)
+    if found is None:
+        raise StatusError(Code.INTERNAL, "grpc-timeout is none")
+    return found
 
 
 def _is_grpc(request: Request) -> bool:

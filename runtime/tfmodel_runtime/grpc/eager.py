@@ -1,6 +1,7 @@
 """Starts a coroutine at once, and makes a task of it only if it has to wait: most calls never do."""
 
 import asyncio
+import sys
 from collections.abc import Coroutine, Generator
 from typing import Any
 
@@ -37,8 +38,11 @@ async def _finish(begun: Begun) -> None:
 def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
     """Runs a coroutine up to its first wait; the task that goes on with it, None if it is done.
 
-    The coroutine must not ask for the current task before it has waited.
+    Before Python 3.12 the coroutine must not ask for the current task until it has waited.
     """
+    if sys.version_info >= (3, 12):
+        task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+        return None if task.done() else task
     try:
         waited_for = coroutine.send(None)
     except StopIteration:

@@ -28,7 +28,7 @@ from tfmodel_runtime.http2.frames import (
 from tfmodel_runtime.http2.header_blocks import Decoder, Field, TooLargeError
 from tfmodel_runtime.http2.limits import Patience
 from tfmodel_runtime.http2.outgoing import Outgoing
-from tfmodel_runtime.http2.request import MalformedError, Request, check_trailers, request_of
+from tfmodel_runtime.http2.request import MalformedError, Request, check_trailers, request_of, varied
 from tfmodel_runtime.http2.shared import Shared
 from tfmodel_runtime.http2.stream import Stream
 
@@ -62,7 +62,6 @@ class Connection(asyncio.Protocol):
         """Parts of a header block that goes on in the next frame; without one, empty."""
         self._block_of = (0, 0)
         self.block_since: float | None = None
-        self._fields: tuple[Field, ...] | None = None
         self._request: Request | None = None
         self._ungranted = 0
         self._patience = Patience(self._limits.patience, self._limits.patience_each_second, self.opened_at)
@@ -227,10 +226,10 @@ class Connection(asyncio.Protocol):
             stream.receiver.received(b"", is_last=True)
 
     def _request_of(self, fields: tuple[Field, ...]) -> Request:
-        if fields is not self._fields or self._request is None:
-            self._request = request_of(fields)
-            self._fields = fields
-        return self._request
+        last = self._request
+        if last is None or fields is not last.all:
+            self._request = last = (varied(last, fields) if last else None) or request_of(fields)
+        return last
 
     def _trailers(self, stream: Stream, fields: tuple[Field, ...] | None, *, is_last: bool) -> None:
         if stream.is_ended:

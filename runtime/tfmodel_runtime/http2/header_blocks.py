@@ -6,6 +6,7 @@ library's.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from hpack.exceptions import HPACKDecodingError
 from hpack.huffman_table import decode_huffman
@@ -20,6 +21,8 @@ TABLE_BYTES = 4096
 _STATIC: tuple[Field, ...] = tuple(HeaderTable.STATIC_TABLE)
 _STATIC_SIZE = len(_STATIC)
 _OVERHEAD = 32
+_SHORT_BYTES = 24
+_LARGEST_STATIC = 128
 _MOST_KNOWN = 32
 _MOST_KNOWN_BYTES = 2048
 """Larger blocks, and blocks of larger lists, are decoded each time, so that a client can make us keep little."""
@@ -35,6 +38,8 @@ class Decoder:
         """The dynamic table, newest last: entry 62 is `[-1]`."""
         self._size = 0
         self._most_size = TABLE_BYTES
+        self._largest = _LARGEST_STATIC
+        """No field takes more in a list than this, beside what of it stands in the block itself."""
         self._known: dict[bytes, tuple[Field, ...]] = {}
         """Blocks that were decoded with the table as it is now."""
 
@@ -53,11 +58,11 @@ class Decoder:
             is_changed = self._read(block, fields)
         except (IndexError, HPACKDecodingError):
             raise _broken("a header block cannot be decoded") from None
-        size = _size(fields)
-        if size > self._most_list_bytes:
+        at_most = len(fields) * self._largest + 2 * len(block)
+        if at_most > self._most_list_bytes and _size(fields) > self._most_list_bytes:
             raise TooLargeError
         found = tuple(fields)
-        if not is_changed and size <= _MOST_KNOWN_BYTES and len(block) <= _MOST_KNOWN_BYTES:
+        if not is_changed and len(block) <= _MOST_KNOWN_BYTES and _size(fields) <= _MOST_KNOWN_BYTES:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[block] = found
@@ -70,7 +75,10 @@ class Decoder:
         while place < end:
             first = block[place]
             if first & 0x80:
-                index, place = (first & 0x7F, place + 1) if first != 0xFF else _integer(block, place, 0x7F)
+                if first == 0xFF:
+                    index, place = _integer(block, place, 0x7F)
+                else:
+                    index, place = first & 0x7F, place + 1
                 fields.append(entries[_STATIC_SIZE - index] if index > _STATIC_SIZE else _static(index))
             elif first & 0x40:
                 field, place = self._literal(block, place, 0x3F)
@@ -101,7 +109,9 @@ class Decoder:
 
     def _add(self, field: Field) -> None:
         self._known.clear()
-        self._size += len(field[0]) + len(field[1]) + _OVERHEAD
+        size = len(field[0]) + len(field[1]) + _OVERHEAD
+        self._size += size
+        self._largest = max(self._largest, size + _OVERHEAD)
         self._entries.append(field)
         self._evict()
 
@@ -161,7 +171,15 @@ def _string(block: bytes, place: int) -> tuple[bytes, int]:
     if end > len(block):
         raise _broken("a string is longer than its block")
     text = block[place:end]
-    return decode_huffman(text) if is_huffman else text, end
+    if not is_huffman:
+        return text, end
+    return _short(text) if size <= _SHORT_BYTES else decode_huffman(text), end
+
+
+@lru_cache(maxsize=2048)
+def _short(text: bytes) -> bytes:
+    """What a short text in Huffman's code says; those that change with each request, such as deadlines, come again and again."""
+    return decode_huffman(text)
 
 
 def encode(fields: Iterable[Field]) -> bytes:

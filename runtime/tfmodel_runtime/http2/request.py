@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tfmodel_runtime.http2.header_blocks import Field
 
@@ -11,13 +11,15 @@ _UNFIT_VALUE = re.compile(rb"[\x00\r\n]|^[ \t]|[ \t]$").search
 _PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 _OF_ONE_CONNECTION = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 
+_VARYING = frozenset({b"grpc-timeout", b"traceparent", b"x-request-id"})
+"""Fields that clients tell anew in each request."""
+
 
 class MalformedError(ValueError):
     """Fields that are no request's, or no trailers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a client asks. `fields` has the last value of each name; `all` has all of them in their order."""
 
     method: bytes
@@ -25,6 +27,10 @@ class Request:
     authority: bytes
     fields: dict[bytes, bytes]
     all: Sequence[Field]
+
+    def count_of(self, name: bytes) -> int:
+        """How often a field comes."""
+        return sum([field[0] == name for field in self.all])
 
     @property
     def content_length(self) -> int | None:
@@ -62,6 +68,27 @@ def request_of(fields: Sequence[Field]) -> Request:
         raise MalformedError("a request needs :method, :scheme and :path")
     _check_connection(regular)
     return Request(method, path, pseudo.get(b":authority", b""), regular, fields)
+
+
+def varied(last: Request, fields: Sequence[Field]) -> Request | None:
+    """The request of fields that are the last one's but for one value, as a deadline makes it; None if they differ more.
+
+    Clients repeat themselves, and fields of a client's table are the same objects: comparing them costs less than checking anew.
+
+    Raises:
+        MalformedError: the value is none that may be.
+    """
+    before = last.all
+    if len(fields) != len(before):
+        return None
+    changed = [place for place, field in enumerate(fields) if field is not before[place]]
+    if len(changed) != 1:
+        return None
+    name, value = fields[changed[0]]
+    if name not in _VARYING or before[changed[0]][0] != name or last.count_of(name) != 1:
+        return None
+    _check(name, value)
+    return Request(last.method, last.path, last.authority, {**last.fields, name: value}, fields)
 
 
 def check_trailers(fields: Sequence[Field]) -> None:
