@@ -224,7 +224,12 @@ def _add_ports(parser: argparse.ArgumentParser) -> None:
     add("--bind_address", default="0.0.0.0", help="address that all ports listen on (0.0.0.0); :: takes IPv4 too")  # noqa: S104
     add("--grpc_socket_path", default="", help="a Unix socket on which gRPC is answered too")
     add("--rest_api_enable_cors_support", **_SWITCH, help="let pages of all origins ask (false)")
-    add("--grpc_channel_arguments", type=_arguments, default=(), help="arguments of the gRPC server: name=value,...")
+    add(
+        "--grpc_channel_arguments",
+        type=_arguments,
+        default=(),
+        help="bounds of the gRPC server by gRPC's names, name=value,...; unknown ones are refused",
+    )
     add(
         "--enable_serialization_as_tensor_content",
         **_SWITCH,

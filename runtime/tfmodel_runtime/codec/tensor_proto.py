@@ -44,12 +44,13 @@ def _unreadable(alias: str) -> InvalidInputError:
 def _elements(proto: Any, data_type: DataType, count: int, alias: str) -> Array:
     is_text = data_type is DataType.STRING
     item_bytes = TSTRING_BYTES if is_text else numpy_dtype(data_type).itemsize
-    if proto.tensor_content and is_text:
-        return _texts_of_content(proto.tensor_content, count, alias)
-    if proto.tensor_content:
-        if len(proto.tensor_content) != count * item_bytes:
+    content = proto.tensor_content
+    if content and is_text:
+        return _texts_of_content(content, count, alias)
+    if content:
+        if len(content) != count * item_bytes:
             raise _unreadable(alias)
-        return np.frombuffer(proto.tensor_content, numpy_dtype(data_type))
+        return np.frombuffer(content, numpy_dtype(data_type))
     values = _values(proto, data_type)
     if count > len(values) and count * item_bytes > _MOST_REPEATED_BYTES:
         raise _unreadable(alias)

@@ -43,8 +43,9 @@ def _input(request: Any, alias: str, signature: Signature) -> Array:
 
 
 def _check_count(inputs: Mapping[str, Any], signature: Signature) -> None:
-    sent, wanted = set(inputs), set(signature.inputs)
-    if len(sent) > len(wanted) or (len(sent) < len(wanted) and not signature.defaults):
+    few = len(inputs) < len(signature.inputs) and not signature.defaults
+    if few or len(inputs) > len(signature.inputs):
+        sent, wanted = set(inputs), set(signature.inputs)
         raise InvalidInputError(
             f"input size does not match signature: {len(sent)}!={len(wanted)} len({_set(sent)}) != len({_set(wanted)}). "
             f"Sent extra: {_set(sent - wanted)}. Missing but required: {_set(wanted - sent)}."

@@ -33,6 +33,8 @@ class DataType(IntEnum):
     UINT32 = 22
     UINT64 = 23
 
+    __hash__ = int.__hash__  # an enumeration's own is a function of Python, and types are looked up for every tensor
+
 
 _NUMPY: dict[DataType, np.dtype[Any]] = {
     DataType.FLOAT: np.dtype(np.float32),
@@ -52,15 +54,13 @@ _NUMPY: dict[DataType, np.dtype[Any]] = {
     DataType.UINT32: np.dtype(np.uint32),
     DataType.UINT64: np.dtype(np.uint64),
 }
+_BY_NUMBER = {int(data_type): data_type for data_type in DataType}
 _BY_NUMPY = {dtype: data_type for data_type, dtype in _NUMPY.items()}
 
 
 def known(number: int) -> DataType:
     """The data type of a number; INVALID for one that has no values here."""
-    try:
-        return DataType(number)
-    except ValueError:
-        return DataType.INVALID
+    return _BY_NUMBER.get(number, DataType.INVALID)
 
 
 def numpy_dtype(data_type: DataType) -> np.dtype[Any]:
