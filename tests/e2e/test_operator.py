@@ -69,7 +69,8 @@ def test_an_operator_at_rest_holds_at_most_100_mib(operator: Namespace) -> None:
 
 
 def ready_pods(operator: Namespace) -> list[str]:
-    pods = operator.list("pods", OPERATOR)
+    """Pods that are ready and not on their way out."""
+    pods = [pod for pod in operator.list("pods", OPERATOR) if "deletionTimestamp" not in pod["metadata"]]
     return [
         pod["metadata"]["name"]
         for pod in pods
