@@ -20,6 +20,7 @@ ANSWERING = f'tfmodel_runtime_version_state{{{CHOSEN},state="Available"}}'
 FAILED_LOADS = f"tfmodel_runtime_version_load_failures_total{{{CHOSEN}}}"
 LOAD = f"tfmodel_runtime_version_load_duration_seconds_bucket{{{CHOSEN}}}"
 MEMORY = f"tfmodel_runtime_version_memory_bytes{{{CHOSEN}}}"
+OPTIMIZED = f"tfmodel_runtime_version_optimization_info{{{CHOSEN}}}"
 LATENCY = f"tfmodel_runtime_request_duration_seconds_bucket{{{CHOSEN}}}"
 BATCH_ROWS = f"tfmodel_runtime_batch_rows_bucket{{{CHOSEN}}}"
 BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
@@ -162,6 +163,16 @@ FLEET = (
         "Loss and metrics of trainings",
         "As the training told them last.",
         ((f"tfmodel_training_metric{TRAININGS}", "{{namespace}}/{{model}} {{run}} {{metric}}"),),
+    ),
+    Panel(
+        "Graphs that serve",
+        "What versions run on: the SavedModel's own graph (None), constants (Graph), XLA; and why it is not what was asked for.",
+        (
+            (
+                f"count by (namespace, model, version, used, reason) ({OPTIMIZED})",
+                "{{model}} {{version}} {{used}} {{reason}}",
+            ),
+        ),
     ),
     Panel(
         "Handler",

@@ -34,7 +34,8 @@ def exposed() -> dict[str, set[str]]:
     labels = {str(one._name): set(one._labelnames) for one in collectors if hasattr(one, "_labelnames")}
     found = {name: set(labels) for name, (_text, labels) in GAUGES.items()}
     for metric in registry.collect():
-        of_metric = labels.get(metric.name, set()) | {label for sample in metric.samples for label in sample.labels}
+        of_metric = labels.get(metric.name, set()) | set(getattr(metric, "_labelnames", ()))
+        of_metric |= {label for sample in metric.samples for label in sample.labels}
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [""])
         found.update({metric.name + suffix: of_metric for suffix in suffixes})
     return found
