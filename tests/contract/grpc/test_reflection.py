@@ -12,6 +12,7 @@ from testkit.served import Served
 Question = reflection_pb2.ServerReflectionRequest
 NO_LIMITS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 MIB = 2**20
+FILES = {"v1": "grpc/reflection/v1/reflection.proto", "v1alpha": reflection_pb2.DESCRIPTOR.name}
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
@@ -19,7 +20,7 @@ def test_both_versions_answer_each_question_of_one_call(half: Served, version: s
     questions = [
         Question(list_services=""),
         Question(file_containing_symbol="tensorflow.serving.PredictionService.Predict"),
-        Question(file_by_filename=f"grpc/reflection/{version}/reflection.proto"),
+        Question(file_by_filename=FILES[version]),
         Question(file_containing_symbol="no.such.Symbol"),
         Question(all_extension_numbers_of_type="tensorflow.TensorProto"),
     ]
