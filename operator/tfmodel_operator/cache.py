@@ -44,19 +44,23 @@ class Cache:
         if known is not None and uid_of(known) == uid_of(found):
             self._remove(kind, place)
 
-    def replace_all(self, kind: str, found: Iterable[Manifest], *, as_of: int) -> None:
-        """Takes a full list of a kind: what is not in it is forgotten, but not what was made since.
+    def replace_all(self, kind: str, found: Iterable[Manifest], *, as_of: int) -> list[Manifest]:
+        """Takes a full list of a kind: what is not in it is forgotten, but not what was made since. Returns what was not known.
+
+        That is what is gone, and what is new or newer.
 
         `as_of` is the list's resourceVersion; of several lists, the smallest.
         """
         listed = {_place(one): one for one in found}
         known = self._objects.setdefault(kind, {})
-        for place in [place for place in known if place not in listed and _age(known[place]) <= as_of]:
+        gone = [place for place in known if place not in listed and _age(known[place]) <= as_of]
+        news = [known[place] for place in gone]
+        for place in gone:
             self._remove(kind, place)
-        for one in listed.values():
-            self.put(one)
+        news += [one for one in listed.values() if self.put(one)]
         deleted = self._deleted.get(kind, {})
         self._deleted[kind] = {uid: age for uid, age in deleted.items() if age > as_of}
+        return news
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object; None if none is known."""

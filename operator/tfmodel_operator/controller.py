@@ -65,32 +65,41 @@ class Controller:
         return time.monotonic() - self._beat < _STALE_HEARTBEAT_SECONDS
 
     async def sync(self) -> None:
-        """Lists everything, so that nothing that a watch missed is missed; retries until it succeeds."""
+        """Lists everything and looks at every TFModel; retries until it succeeds."""
+        await self._list_until_done()
+        self.is_synced = True
+        for found in self._cache.all(KIND):
+            self._queue.add(Key(str(at(found, "metadata", "namespace")), name_of(found)))
+
+    async def catch_up(self) -> None:
+        """Lists everything and looks at the TFModels of which a watch missed something; retries until it succeeds."""
+        for found in await self._list_until_done():
+            key = _key_of_model(found)
+            if key is not None:
+                self._queue.add(key)
+
+    async def _list_until_done(self) -> list[Manifest]:
         while True:
             try:
                 async with self._syncing:
-                    await self._list_all()
+                    return await self._list_all()
             except ApiError as error:
                 _log.warning("cannot list: %s", error)
                 await asyncio.sleep(_LIST_RETRY_SECONDS)
-                continue
-            self.is_synced = True
-            for found in self._cache.all(KIND):
-                self._queue.add(Key(str(at(found, "metadata", "namespace")), name_of(found)))
-            return
 
-    async def _list_all(self) -> None:
-        await self._list(API_VERSION, KIND, "")
+    async def _list_all(self) -> list[Manifest]:
+        news = await self._list(API_VERSION, KIND, "")
         for group, version, _plural, kind in CHILDREN:
-            await self._list(f"{group}/{version}" if group else version, kind, CHILD_SELECTOR)
+            news += await self._list(f"{group}/{version}" if group else version, kind, CHILD_SELECTOR)
+        return news
 
-    async def _list(self, api_version: str, kind: str, labels: str) -> None:
+    async def _list(self, api_version: str, kind: str, labels: str) -> list[Manifest]:
         namespaces = self._namespaces or ("",)
         listings = [
             await self._kube.list(api_version, kind, namespace, labels=labels, keep=trimmed) for namespace in namespaces
         ]
         found = chain.from_iterable(listing.items for listing in listings)
-        self._cache.replace_all(kind, found, as_of=min(listing.as_of for listing in listings))
+        return self._cache.replace_all(kind, found, as_of=min(listing.as_of for listing in listings))
 
     async def resync(self, every_seconds: float) -> None:
         """Lists everything now and then."""

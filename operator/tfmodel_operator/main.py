@@ -93,7 +93,9 @@ async def _run_parts(
     syncing = asyncio.create_task(controller.sync(), name="first list")
     await _first_end(stopping, beating, syncing)
     watching = asyncio.create_task(
-        watch.watch(controller.receive, settings.namespace, on_restart=restarted, on_gap=controller.sync, stop=stop),
+        watch.watch(
+            controller.receive, settings.namespace, on_restart=restarted, on_gap=controller.catch_up, stop=stop
+        ),
         name="watches",
     )
     resyncing = asyncio.create_task(controller.resync(settings.resync_seconds), name="resync")

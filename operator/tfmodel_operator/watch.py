@@ -7,6 +7,7 @@ happened meanwhile. So it does when kopf itself had to list again. At rest there
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -152,18 +153,19 @@ async def watch(
 def _receiver(receive: Receive, gap: asyncio.Event) -> Receive:
     """Takes what a life of kopf tells in its thread to this one's loop.
 
-    What kopf lists has no kind of event. It lists when it begins, and again when its place in a watch has expired: then it tells
-    nothing of what was deleted meanwhile, and `gap` is set.
+    What kopf lists has no kind of event. It lists when it begins, and again when its place in a watch has expired: it tells nothing
+    of what was deleted between an earlier list and this one, and `gap` is set. At once too, since an empty list tells nothing.
     """
-    loop, begun = asyncio.get_running_loop(), time.monotonic()
+    loop = asyncio.get_running_loop()
     listed: dict[str, float] = {}
+    gap.set()
 
     def received(event: str | None, found: Manifest) -> None:
         loop.call_soon_threadsafe(receive, event, found)
         if event is not None:
             return
         kind, now = str(found["kind"]), time.monotonic()
-        if now - listed.get(kind, begun) > _LISTING_SECONDS:
+        if now - listed.get(kind, -math.inf) > _LISTING_SECONDS:
             loop.call_soon_threadsafe(gap.set)
         listed[kind] = now
 

@@ -119,3 +119,13 @@ def test_children_are_found_by_their_model_until_they_are_gone() -> None:
     cache.replace_all("Job", [], as_of=9)
     assert cache.of_model("Job", KEY) == ()
     assert cache._of_model == {}
+
+
+def test_a_list_tells_what_it_changed() -> None:
+    cache = Cache()
+    gone = a_job(9)
+    cache.put(gone)
+    listed = [a_job(10, uid="successor")]
+    assert [one["metadata"]["uid"] for one in cache.replace_all("Job", listed, as_of=10)] == ["successor"]
+    assert cache.replace_all("Job", listed, as_of=11) == []
+    assert [one["metadata"]["uid"] for one in cache.replace_all("Job", [], as_of=12)] == ["successor"]

@@ -192,6 +192,23 @@ async def test_a_full_list_is_tried_until_it_succeeds_and_wakes_every_model(monk
         assert set(await work.pass_time(0)) == {A, B, Key("lab", "newer")}
 
 
+async def test_a_list_that_fills_a_gap_wakes_the_models_of_what_was_missed() -> None:
+    async def does(_: Key) -> timedelta | None:
+        return None
+
+    work = Work(does, Lists(a=5, b=6))
+    labels = {"tfmodel.dev/model": "a"}
+    metadata = {"namespace": "lab", "name": "a-1", "uid": "u", "labels": labels, "resourceVersion": "3"}
+    work.cache.put(model("a", 5))
+    work.cache.put(model("b", 6))
+    work.cache.put({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})
+    async with work.going():
+        await work.controller.catch_up()
+        assert await work.pass_time(0) == [A]
+        await work.controller.catch_up()
+        assert await work.pass_time(0) == []
+
+
 async def test_what_a_listing_repeats_and_our_own_status_wake_nobody_but_a_child_that_was_applied_does() -> None:
     async def does(_: Key) -> timedelta | None:
         return None

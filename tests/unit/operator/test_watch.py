@@ -10,19 +10,39 @@ from tfmodel_operator.values import Manifest
 FOUND: Manifest = {"kind": "Job", "metadata": {"name": "a"}}
 
 
+async def test_what_was_deleted_before_a_life_watches_may_have_been_missed() -> None:
+    gap = asyncio.Event()
+    watch._receiver(lambda *_: None, gap)
+    assert gap.is_set()
+
+
 @pytest.mark.parametrize(
-    ("listing_is_over", "kind", "may_have_missed"), [(False, None, False), (True, "ADDED", False), (True, None, True)]
+    ("listing_is_over", "kind", "may_have_missed"),
+    [(False, None, False), (True, "ADDED", False), (True, None, True)],
 )
-async def test_a_listing_that_is_not_the_first_of_a_life_may_hide_deletes(
+async def test_a_listing_may_hide_deletes_and_each_of_its_objects_does_not_ask_for_another_look(
     monkeypatch: pytest.MonkeyPatch, *, listing_is_over: bool, kind: str | None, may_have_missed: bool
 ) -> None:
     monkeypatch.setattr(watch, "_LISTING_SECONDS", -1.0 if listing_is_over else 3600.0)
     seen: list[tuple[str | None, Manifest]] = []
     gap = asyncio.Event()
-    watch._receiver(lambda *event: seen.append(event), gap)(kind, FOUND)
+    received = watch._receiver(lambda *event: seen.append(event), gap)
+    received(None, FOUND)
     await asyncio.sleep(0)
-    assert seen == [(kind, FOUND)]
+    gap.clear()
+    received(kind, FOUND)
+    await asyncio.sleep(0)
+    assert seen == [(None, FOUND), (kind, FOUND)]
     assert gap.is_set() is may_have_missed
+
+
+async def test_the_first_listing_of_a_kind_may_hide_deletes() -> None:
+    gap = asyncio.Event()
+    received = watch._receiver(lambda *_: None, gap)
+    gap.clear()
+    received(None, FOUND)
+    await asyncio.sleep(0)
+    assert gap.is_set()
 
 
 async def test_a_gap_is_filled_once_the_listing_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
