@@ -27,7 +27,10 @@ LABELS = {"stable": 1, "also stable": 1, "canary": 2}
 
 @pytest.fixture(scope="session")
 def many(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The models above, and `half` with versions 1 (half plus two) and 2 (half plus three) and the labels above."""
+    """The models above, and `half` with versions 1 (half plus two) and 2 (half plus three) and the labels above.
+
+    Folders that are no versions stand beside them. Files and folders are looked at once: what changes afterwards changes nothing.
+    """
     folder = tmp_path_factory.mktemp("many")
     half = folder / "half"
     half.mkdir()
@@ -35,6 +38,8 @@ def many(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (half / "2").symlink_to(saved_models / "half_plus_three" / "2")
     for name in ("5_backup", ".6", "tmp", "-3", "0x4", str(2**63)):
         (half / name).symlink_to(saved_models / "half_plus_two" / "1")
+    (half / "7").mkdir()
+    (half / "7" / "saved_model.pbtxt").touch()
     labels = " ".join(f"version_labels {{ key: '{name}', value: {number} }}" for name, number in LABELS.items())
     lines = [f"config {{ name: 'half' base_path: '{half}/' model_platform: 'tensorflow' {labels}"]
     lines += ["  model_version_policy: { all: {} } }  # a comment"]
@@ -46,8 +51,10 @@ def many(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     config.write_text("model_config_list: {\n" + "\n".join(lines) + "\n}")
     monitoring.write_text('prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }')
     flags = (f"--model_config_file={config}", f"--monitoring_config_file={monitoring}")
-    quick = ("--enable_model_warmup=false", "--optimize=None")
-    with serving(folder / "ignored", folder / "log", *flags, *quick) as served:
+    once = ("--file_system_poll_wait_seconds=0", "--enable_model_warmup=false", "--optimize=None")
+    with serving(folder / "ignored", folder / "log", *flags, *once) as served:
+        (half / "9").symlink_to(saved_models / "half_plus_two" / "1")
+        config.write_text("model_config_list {}")
         yield served
 
 

@@ -144,8 +144,19 @@ def test_every_type_is_answered_in_its_own_field_and_expanded(stub: Any) -> None
 
 def test_the_filter_selects_in_any_order_and_other_fields_of_a_request_are_ignored(stub: Any) -> None:
     request = filtered("twice", "id")
-    request.MergeFromString(b"\x2a\x01a\x32\x00\x3a\x00")  # fields 5 to 7
+    request.MergeFromString(b"\x2a\x00\x32\x01a\x3a\x00")  # fields 5 to 7
     assert set(stub.Predict(request, timeout=10).outputs) == {"twice", "id"}
+
+
+def test_a_variable_that_a_signature_changes_stays_changed(stub: Any) -> None:
+    request = asking("name: 'types' signature_name: 'count'", x="dtype: 9 tensor_shape { dim { size: 1 } }")
+    first, second = (stub.Predict(request, timeout=10).outputs["calls"].int64_val[0] for _ in range(2))
+    assert second == first + 1
+
+
+def test_a_constant_is_an_output_of_a_signature_without_inputs(stub: Any) -> None:
+    answer = stub.Predict(asking("name: 'every' signature_name: 'nothing'"), timeout=10)
+    assert list(answer.outputs["answer"].int_val) == [42]
 
 
 SPECS = [
@@ -248,6 +259,7 @@ def test_health_knows_its_services_and_no_others(channel: Any) -> None:
 
 
 RELOADS = [
+    ("", INVALID, "Only ModelConfigList is currently supported"),
     ("custom_model_config { }", INVALID, "Only ModelConfigList is currently supported"),
     ("name: 'a' base_path: '/a' model_platform: 'torch'", INVALID, "Model a requests unsupported platform torch"),
     ("name: 'a' base_path: '/a' model_platform: 'tensorflow' model_type: TENSORFLOW", INVALID, "Illegal setting both"),
@@ -271,7 +283,7 @@ def test_a_configuration_that_cannot_be_is_refused_and_changes_nothing(
     many: Served, channel: Any, text: str, code: Any, told: str
 ) -> None:
     whole = text if text.startswith("custom") else f"model_config_list {{ config {{ {text} }} }}"
-    request = text_format.Parse(f"config {{ {whole} }}", model_management_pb2.ReloadConfigRequest())
+    request = text_format.Parse(f"config {{ {whole if text else ''} }}", model_management_pb2.ReloadConfigRequest())
     with pytest.raises(grpc.RpcError) as failed:
         model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=10)
     assert (failed.value.code(), told in failed.value.details()) == (code, True), failed.value.details()
@@ -292,6 +304,10 @@ def test_servings_own_metrics_have_its_names_buckets_and_form(many: Served, stub
     assert many.ask("/v1/models/half")[0] == 200
     assert many.ask("/v1/models/half:predict", {"instances": ["a"]})[0] == 400
     assert many.ask("/v1/models/unheard-of:predict", {"instances": [1]})[0] == 404
+    request = inference_pb2.MultiInferenceRequest()
+    request.tasks.add().model_spec.name = "half"
+    with pytest.raises(grpc.RpcError, match="Unsupported signature method_name"):
+        stub.MultiInference(request, timeout=10)
     after = counts(many, "request_count")
     added = {labels: count - before.get(labels, 0) for labels, count in after.items() if count != before.get(labels, 0)}
     assert added == {
