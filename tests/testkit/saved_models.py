@@ -145,6 +145,7 @@ def graph_with_table(folder: Path) -> None:
             {"ids": ids},
             legacy_init_op=v1.tables_initializer(),
         )
+    vocabulary.unlink()  # the export must do with its own copy
 
 
 def of_examples(folder: Path) -> None:

@@ -33,8 +33,10 @@ def served(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("examples")
     shutil.copytree(saved_models / "of_examples" / "1", folder / "m" / "1")
     write_warm_up(folder / "m" / "1" / "assets.extra")
+    (folder / "monitoring").write_text("prometheus_config { enable: true }")
     flags = ("--saved_model_tags=serve,mine", "--enable_serialization_as_tensor_content")
-    with serving(folder / "m", folder / "log", *flags, "--num_request_iterations_for_warmup=2") as found:
+    more = ("--num_request_iterations_for_warmup=2", f"--monitoring_config_file={folder / 'monitoring'}")
+    with serving(folder / "m", folder / "log", *flags, *more) as found:
         yield found
 
 
@@ -187,6 +189,18 @@ def test_an_unfit_multi_inference_is_refused(stub: Any, request_: Any, code: grp
 
 def test_each_kind_of_request_warms_up(served: Served) -> None:
     assert "4 warm-up requests of" in served.log()
+
+
+def test_examples_are_counted_under_tensorflow_servings_own_names(served: Served) -> None:
+    def told(name: str) -> int:
+        text = served.text("/monitoring/prometheus/metrics")
+        series = f':tensorflow:serving:{name}{{model="m"}} '
+        return next((int(line.removeprefix(series)) for line in text.splitlines() if line.startswith(series)), 0)
+
+    before = told("request_example_count_total"), told("request_example_counts_count")
+    assert classify(served, {"examples": [{"x": 0.25}, {"x": 0.5}]})[0] == 200
+    after = told("request_example_count_total"), told("request_example_counts_count")
+    assert (after[0] - before[0], after[1] - before[1]) == (2, 1)
 
 
 def test_tensors_are_answered_as_content_where_that_is_asked_for(stub: Any) -> None:
