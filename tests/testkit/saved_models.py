@@ -145,6 +145,7 @@ def graph_with_table(folder: Path) -> None:
             {"ids": ids},
             legacy_init_op=v1.tables_initializer(),
         )
+    vocabulary.unlink()  # the export must do with its own copy
 
 
 def of_examples(folder: Path) -> None:
@@ -174,6 +175,7 @@ def of_examples(folder: Path) -> None:
             "half": definition(inputs, {"outputs": info(x * 0.5)}, "tensorflow/serving/regress"),
             "column": definition(inputs, {"outputs": info(x[:, None])}, "tensorflow/serving/regress"),
             "wide": definition(inputs, {"outputs": info(scores)}, "tensorflow/serving/regress"),
+            "floats": definition({"inputs": info(x)}, {"outputs": info(x * 2)}, "tensorflow/serving/regress"),
             "predict_x": definition({"x": info(x)}, {"y": info(x * 2)}, "tensorflow/serving/predict"),
         }
         builder = v1.saved_model.builder.SavedModelBuilder(str(folder / "of_examples" / "1"))
