@@ -12,6 +12,10 @@ from testkit.artefacts import artefact
 
 TESTS = Path(__file__).resolve().parent
 
+# Tests start processes by the hundred that import TensorFlow. Two thirds of that is compiling, unless the first one may keep it for the others.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
