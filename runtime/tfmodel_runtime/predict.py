@@ -222,6 +222,8 @@ class Predictor:
         begun = time.perf_counter()
         outputs = await self._outputs(deadline, handle, signature, ask)
         self._metrics.ran(request, time.perf_counter() - begun)
+        if ask.examples:
+            self._metrics.tfserving.examples(request.model, ask.examples)
         size = sum(array.nbytes for array in outputs.values())
         return await self._work(size, lambda: encode(handle, signature, outputs))
 

@@ -40,10 +40,14 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is fed to a signature and fetched from it, by alias; without `fetches` all outputs are fetched."""
+    """What is fed to a signature and fetched from it, by alias; without `fetches` all outputs are fetched.
+
+    `examples` is how many tf.Examples are fed, 0 where it is tensors.
+    """
 
     feeds: Mapping[str, Array]
     fetches: Sequence[str] | None = None
+    examples: int = 0
 
 
 BY_POSITION = "_by_position"

@@ -59,7 +59,8 @@ def ask(signature: Signature, examples: Array) -> Ask:
         InvalidInputError: the signature cannot classify.
     """
     check(signature)
-    return Ask({INPUT: examples}, [alias for alias in (CLASSES, SCORES) if alias in signature.outputs])
+    fetches = [alias for alias in (CLASSES, SCORES) if alias in signature.outputs]
+    return Ask({INPUT: examples}, fetches, len(examples))
 
 
 def classified(outputs: Mapping[str, Array], count: int) -> Classified:

@@ -69,7 +69,7 @@ def ask(found: list[Task], examples: Array) -> Ask:
         one = _METHODS[task.method](task.signature, examples)
         feeds.update({task.signature.inputs[alias].tensor_name: array for alias, array in one.feeds.items()})
         fetches.update({task.signature.outputs[alias].tensor_name: None for alias in one.fetches or ()})
-    return Ask(feeds, list(fetches))
+    return Ask(feeds, list(fetches), len(examples))
 
 
 def answer(request: Any, found: list[Task], version: int, outputs: Mapping[str, Array], count: int) -> Any:

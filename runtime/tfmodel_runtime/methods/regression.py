@@ -37,7 +37,7 @@ def ask(signature: Signature, examples: Array) -> Ask:
         InvalidInputError: the signature cannot regress.
     """
     check(signature)
-    return Ask({INPUT: examples}, [OUTPUT])
+    return Ask({INPUT: examples}, [OUTPUT], len(examples))
 
 
 def values(outputs: Mapping[str, Array], count: int) -> Array:
