@@ -137,7 +137,7 @@ def test_a_new_version_goes_live_in_all_without_a_failed_request(
         staging = tmp_path / "staging"
         shutil.copytree(saved_models / "half_plus_three" / "2", staging)
         staging.rename(versions / "2")
-        seen = []
+        seen: list[dict[str, str]] = []
         while not seen or seen[-1] != {"2": "AVAILABLE", "1": "END"}:
             told = served.ask("/v1/models/m")[1]["model_version_status"]
             states = {one["version"]: one["state"] for one in told}

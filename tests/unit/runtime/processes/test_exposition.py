@@ -74,7 +74,7 @@ def test_every_gauge_is_either_an_amount_or_a_fact() -> None:
     """A new gauge must be thought of: is it added, or true once?"""
     registry = CollectorRegistry()
     Metrics(registry, version="", tensorflow_version="")
-    gauges = {one.describe()[0].name for one in list(registry._collector_to_names) if isinstance(one, Gauge)}
+    gauges = {next(iter(one.describe())).name for one in list(registry._collector_to_names) if isinstance(one, Gauge)}
     assert {name for name in gauges if not name.endswith(("_info", "_state"))} == {
         "tfmodel_runtime_requests_in_flight",
         "tfmodel_runtime_version_memory_bytes",

@@ -82,7 +82,7 @@ def test_a_silent_process_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     _, one, two_ = two()
     two_.tell()
     later = time.monotonic() + 11
-    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    monkeypatch.setattr("tfmodel_runtime.processes.siblings.time.monotonic", lambda: later)
     assert one.objection() == "process 2 of 2 has not been heard of for 10 seconds"
 
 
