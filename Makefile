@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit contract e2e fuzz bench bench-operator images cluster-up cluster-down generate requirements format
 
+# What a process has compiled of TensorFlow the next one reads, whatever the machine's own habit is.
+unexport PYTHONDONTWRITEBYTECODE
+
 bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags out join
 upper = $(shell echo '$1' | tr 'a-z-' 'A-Z_')
 option = $(if $(filter command,$(firstword $(origin $(call upper,$1)))),--$1='$($(call upper,$1))')

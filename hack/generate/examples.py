@@ -51,7 +51,7 @@ def files() -> dict[Path, bytes]:
 
 
 def _yaml(*objects: dict[str, Any]) -> bytes:
-    texts = (yaml.dump(one, Dumper=Dumper, sort_keys=False, width=120) for one in objects)
+    texts = (yaml.dump(one, Dumper=Dumper, sort_keys=False, width=120, allow_unicode=True) for one in objects)
     return (HEADER + "---\n".join(texts)).encode()
 
 

@@ -1,11 +1,13 @@
 """The loop around reconciles: takes events in, has keys worked on while this replica leads, lists everything now and then."""
 
 import asyncio
+import gc
 import logging
 import time
 from itertools import chain
 
 from tfmodel.api.v1alpha1 import API_VERSION, KIND
+from tfmodel.memory import trim
 from tfmodel_operator.apply import NotLeadingError
 from tfmodel_operator.cache import Cache
 from tfmodel_operator.kube import ApiError, Kube, UnavailableError
@@ -91,6 +93,8 @@ class Controller:
         news = await self._list(API_VERSION, KIND, "")
         for group, version, _plural, kind in CHILDREN:
             news += await self._list(f"{group}/{version}" if group else version, kind, CHILD_SELECTOR)
+        gc.collect()
+        trim()  # whole objects were parsed, and a little of each is kept
         return news
 
     async def _list(self, api_version: str, kind: str, labels: str) -> list[Manifest]:

@@ -28,7 +28,7 @@ _PLURALS = {
     "Event": "events",
     "Lease": "leases",
 }
-PAGE = 250
+PAGE = 50
 """Objects of a list that are asked for at once."""
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"

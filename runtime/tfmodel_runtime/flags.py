@@ -7,11 +7,14 @@ that is taken and ignored would be a promise that is not kept.
 import argparse
 import logging
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tfmodel_runtime.engine import capi
 from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.modes import TENSORRT, Mode
 from tfmodel_runtime.servables import policy
@@ -162,6 +165,18 @@ def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         )
 
 
+class _Version(argparse.Action):
+    """Prints what runs here, and ends the process well; TensorFlow's library is asked only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            tensorflow = capi.version()
+        except capi.TensorFlowMissingError as error:
+            parser.exit(1, f"{error}\n")
+        sys.stdout.write(f"tfmodel {metadata.version('tfmodel')}, TensorFlow {tensorflow}\n")
+        parser.exit()
+
+
 def _underscored(argument: str) -> str:
     if not argument.startswith("--"):
         return argument
@@ -310,6 +325,7 @@ def _add_process(parser: argparse.ArgumentParser) -> None:
     )
     add("--drain_delay", type=_seconds, default=5.0, help="time between SIGTERM and closing the ports (5s)")
     add("--drain_grace", type=_seconds, default=30.0, help="time for requests in flight after that (30s)")
+    add("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="print the versions and end")
     add("--log_level", choices=("debug", "info", "warning", "error"), default="info", help="least level of logs (info)")
 
 

@@ -98,7 +98,7 @@ def test_certificates_and_tokens_leave_status_and_probes_as_they_are(namespace: 
 def test_a_rollout_and_a_scale_in_lose_no_request(namespace: Namespace, version: str) -> None:
     namespace.apply(SCRIPTS, tfmodel(serving={"resources": QUICK, "replicas": 2}))
     namespace.wait_ready("tiny")
-    prober = Prober(namespace, "tiny", json.dumps({"instances": [1.0]}), f"tfmodel-runtime:{version}")
+    prober = Prober(namespace, "tiny", [1.0], f"tfmodel-runtime:{version}")
     namespace.kubectl("rollout", "restart", "deployment/tiny")
     namespace.kubectl("rollout", "status", "deployment/tiny", "--timeout=180s", timeout=200)
     namespace.kubectl("scale", "tfm/tiny", "--replicas=1")
@@ -107,4 +107,4 @@ def test_a_rollout_and_a_scale_in_lose_no_request(namespace: Namespace, version:
     )
     told = prober.stop()
     assert told["failed"] == 0, told
-    assert told["ok"] > 100
+    assert min(told["ok"].values()) > 25, told

@@ -1,14 +1,12 @@
 """Training again, rolling back, pruning: with a prober that counts every failed request."""
 
-import json
-
 import pytest
 
 from testkit.kubectl import Namespace
 from testkit.prober import Prober
 from testkit.tiny_models import SCRIPTS, tfmodel, training
 
-BODY = json.dumps({"instances": [1.0, 2.0]})
+ROWS = (1.0, 2.0)
 
 
 def answer(factor: int) -> list[float]:
@@ -23,7 +21,7 @@ def prober_image(version: str) -> str:
 def test_a_second_run_a_rollback_and_pruning_without_a_failed_request(namespace: Namespace, prober_image: str) -> None:
     namespace.apply(SCRIPTS, tfmodel(training=training(factor=2), storage={"keepVersions": 2}))
     namespace.wait_ready("tiny")
-    prober = Prober(namespace, "tiny", BODY, prober_image)
+    prober = Prober(namespace, "tiny", ROWS, prober_image)
     namespace.patch_spec("tiny", {"training": {"runId": "2", "params": {"factor": "3"}}})
     namespace.wait_until(lambda: namespace.status("tiny").get("activeVersion") == 2, "version 2 is active", 180)
     namespace.patch_spec("tiny", {"serving": {"pinnedVersion": 1}})
@@ -31,8 +29,8 @@ def test_a_second_run_a_rollback_and_pruning_without_a_failed_request(namespace:
     namespace.wait_until(lambda: namespace.status("tiny").get("phase") == "Ready", "the rollback is done")
     told = prober.stop()
     assert told["failed"] == 0, told
-    assert told["ok"] > 100
-    assert [json.loads(text)["predictions"] for text in told["answers"]] == [answer(2), answer(3)]
+    assert min(told["ok"].values()) > 25, told
+    assert told["answers"] == [answer(2), answer(3)]
 
     namespace.patch_spec("tiny", {"serving": {"pinnedVersion": None}})
     namespace.patch_spec("tiny", {"training": {"runId": "3", "params": {"factor": "5"}}})

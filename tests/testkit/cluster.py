@@ -1,7 +1,8 @@
 """A cluster in memory: it keeps what is applied, and moves Jobs and Deployments on as their controllers would.
 
 It knows just enough to find out where a sequence of plans ends: a Job trains, exports and completes with the next version of
-its store; a Deployment's pods become ready and answer with the versions that their flag asks for.
+its store, and leaves its pod for a round when it is deleted; a Deployment's pods become ready and answer with the versions that
+their flag asks for.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Cluster:
         self.objects: dict[tuple[str, str], Json] = {}
         self.store: list[int] = []
         self.jobs_made: list[str] = []
+        self.most_at_once = 0
         self.events: list[str] = []
 
     def observe(self) -> Observation:
@@ -65,14 +67,18 @@ class Cluster:
         """Rounds of the operator and the controllers until nothing changes; a crash costs one round."""
         for _ in range(rounds):
             before = (copy.deepcopy(self.objects), self.model.status)
-            try:
-                self.reconcile()
-            except CrashError:
-                continue
-            self._controllers()
-            if before == (self.objects, self.model.status):
+            if self.advance() and before == (self.objects, self.model.status):
                 return
         raise AssertionError("the cluster did not settle")
+
+    def advance(self) -> bool:
+        """One round of the operator and, if it did not crash, of the controllers; whether it did not."""
+        try:
+            self.reconcile()
+        except CrashError:
+            return False
+        self._controllers()
+        return True
 
     def _effect(self) -> None:
         if self.effects_left is None:
@@ -96,7 +102,9 @@ class Cluster:
 
     def _delete_job(self, name: str) -> None:
         self.objects.pop(("Job", name), None)
-        self.objects.pop(("Pod", f"{name}-0"), None)
+        pod = self.objects.get(("Pod", f"{name}-0"))
+        if pod is not None:
+            pod["metadata"]["deletionTimestamp"] = NOW.isoformat()
 
     def _controllers(self) -> None:
         for (kind, name), found in list(self.objects.items()):
@@ -104,6 +112,9 @@ class Cluster:
                 self._job(name, found)
             elif kind == "Deployment":
                 self._deployment(name, found)
+        self.most_at_once = max(self.most_at_once, sum(map(_trains, self.objects.values())))
+        for key in [key for key, found in self.objects.items() if "deletionTimestamp" in found["metadata"]]:
+            del self.objects[key]
 
     def _job(self, name: str, found: Json) -> None:
         if found["spec"].get("suspend"):
@@ -165,3 +176,7 @@ class Cluster:
         else:
             wanted = self.store if kind == "all" else self.store[-int(rest) :]
         return tuple(ServedVersion(number, "AVAILABLE") for number in wanted)
+
+
+def _trains(found: Json) -> bool:
+    return bool(found.get("status", {}).get("phase") == "Running" and "initContainerStatuses" in found["status"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 Json = dict[str, Any]
+_LOOK_SECONDS = 0.5  # each look starts a kubectl, which takes a tenth of a second of a core
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 
@@ -85,7 +86,7 @@ class Namespace:
             found = told()
             if found:
                 return found
-            time.sleep(0.2)
+            time.sleep(_LOOK_SECONDS)
         raise AssertionError(f"not within {seconds:.0f} s: {what}\n{self.story()}")
 
     def story(self) -> str:

@@ -145,6 +145,7 @@ def graph_with_table(folder: Path) -> None:
             {"ids": ids},
             legacy_init_op=v1.tables_initializer(),
         )
+    vocabulary.unlink()  # the export must do with its own copy
 
 
 def of_examples(folder: Path) -> None:
@@ -174,6 +175,7 @@ def of_examples(folder: Path) -> None:
             "half": definition(inputs, {"outputs": info(x * 0.5)}, "tensorflow/serving/regress"),
             "column": definition(inputs, {"outputs": info(x[:, None])}, "tensorflow/serving/regress"),
             "wide": definition(inputs, {"outputs": info(scores)}, "tensorflow/serving/regress"),
+            "floats": definition({"inputs": info(x)}, {"outputs": info(x * 2)}, "tensorflow/serving/regress"),
             "predict_x": definition({"x": info(x)}, {"y": info(x * 2)}, "tensorflow/serving/predict"),
         }
         builder = v1.saved_model.builder.SavedModelBuilder(str(folder / "of_examples" / "1"))
@@ -292,7 +294,7 @@ def keras_files(folder: Path) -> None:
 
 
 def for_browsers(folder: Path) -> None:
-    """What converters to TensorFlow.js fuse and freeze: a small network of a phone's kind; a table, texts and an input that is not used."""
+    """What converters to TensorFlow.js fuse and freeze: a small network of a phone's kind; tables, texts and an input that is not used."""
     import keras
     import tensorflow as tf
 
@@ -312,6 +314,17 @@ def for_browsers(folder: Path) -> None:
             super().__init__()
             names = tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1], tf.int64), ["none", "some"])
             self.names = tf.lookup.StaticHashTable(names, "many")
+            places = tf.lookup.KeyValueTensorInitializer(tf.constant(["left", "right"]), tf.constant([1, 2], tf.int64))
+            self.places = tf.lookup.StaticHashTable(places, 0)
+            self.learned = tf.lookup.experimental.MutableHashTable(tf.int64, tf.string, "unknown")
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        def two_tables(self, text):
+            return {"name": self.names.lookup(self.places.lookup(text))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="count")])
+        def learning(self, count):
+            return {"name": self.learned.lookup(count)}
 
         @tf.function(
             input_signature=[
@@ -324,7 +337,8 @@ def for_browsers(folder: Path) -> None:
             return {"name": self.names.lookup(count), "text": tf.identity(text), "any": count > 0}
 
     words = Words()
-    tf.saved_model.save(words, str(folder / "words" / "1"), signatures={"serving_default": words.call})
+    signatures = {"serving_default": words.call, "two_tables": words.two_tables, "learning": words.learning}
+    tf.saved_model.save(words, str(folder / "words" / "1"), signatures=signatures)
 
 
 def questionable(folder: Path) -> None:

@@ -20,7 +20,7 @@ from tfmodel_operator.plan.events import events
 from tfmodel_operator.plan.facts import Facts
 from tfmodel_operator.plan.naming import claim_name
 from tfmodel_operator.plan.status import status
-from tfmodel_operator.read import at, condition_of, name_of, uid_of
+from tfmodel_operator.read import at, name_of, uid_of
 from tfmodel_operator.values import Apply, Manifest, ObjectKey, Observation, Plan, Release
 
 LOADING_POLL = timedelta(seconds=1)
@@ -65,13 +65,13 @@ def _storage(model: TFModel, seen: Observation) -> tuple[Apply, ...]:
 
 
 def _run(facts: Facts, release: Release) -> tuple[Apply, ...]:
-    """The run's Job, if the run is not over: made once, later only held or let go."""
+    """The run's Job, if the run is not over: made once, and not before the one before it is gone; later only held or let go."""
     model, run = facts.model, facts.run
     if run.is_over:
         return ()
     if run.job is None:
         made = job(model, release, name=run.job_name, run_key=run.key, claim=claim_name(model))
-        return () if run.state == "Suspended" else (Apply(made),)
+        return () if run.state == "Suspended" or run.waits_for is not None else (Apply(made),)
     is_wanted = model.spec.training is not None and model.spec.training.suspend
     names = _names_of_workers(model, run.job)
     if bool(at(run.job, "spec", "suspend")) == is_wanted:
@@ -98,7 +98,7 @@ def _serving(facts: Facts, release: Release) -> tuple[Apply, ...]:
 def _jobs_to_delete(facts: Facts, seen: Observation) -> tuple[ObjectKey, ...]:
     """Jobs of other runs: those that still run, since nobody waits for them, and finished ones beyond the newest few."""
     others = [found for found in seen.jobs if name_of(found) != facts.run.job_name]
-    finished = [found for found in others if condition_of(found, "Complete") or condition_of(found, "Failed")]
+    finished = [found for found in others if training.is_finished(found)]
     finished.sort(key=lambda found: str(at(found, "metadata", "creationTimestamp")), reverse=True)
     unfinished = [found for found in others if found not in finished]
     return tuple(_key(found) for found in (*unfinished, *finished[_FINISHED_JOBS_KEPT:]))

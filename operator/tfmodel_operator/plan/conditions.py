@@ -85,7 +85,8 @@ def run_goes_on(facts: Facts) -> Verdict | None:
     """The run is not over."""
     if facts.run.is_over:
         return None
-    return Verdict("False", facts.run.step, f"run {facts.run.status.run_id}: Job {facts.run.job_name}")
+    waits = f"begins when Job {facts.run.waits_for} has ended" if facts.run.waits_for else f"Job {facts.run.job_name}"
+    return Verdict("False", facts.run.step, f"run {facts.run.status.run_id}: {waits}")
 
 
 def run_failed_on_the_model(facts: Facts) -> Verdict | None:

@@ -2,27 +2,35 @@
 
 A run is born when the spec asks for it (its key is made of the spec), lives in one Job, and is over when status says
 Succeeded or Failed. From then on status is the truth: a Job that is deleted is not made again. Until then the Job is: one
-that was lost before it ended is made again under the same name.
+that was lost before it ended is made again under the same name. A run begins when what ran before it is gone: one at a time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from tfmodel.api.reasons import ConditionReason, FailureReason
 from tfmodel.api.status import LastFailure, TrainingStatus, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel.contract import ExportReport
-from tfmodel_operator.manifests.metadata import EXPORT_CONTAINER, FETCH_CONTAINER, PROGRESS_CONTAINER, TRAIN_CONTAINER
+from tfmodel_operator.manifests.metadata import (
+    EXPORT_CONTAINER,
+    FETCH_CONTAINER,
+    PROGRESS_CONTAINER,
+    TRAIN_CONTAINER,
+    TRAINING,
+)
 from tfmodel_operator.plan import schedule, training_progress
 from tfmodel_operator.plan.diagnosis import event_failure, failure, pod_failure, report_of
 from tfmodel_operator.plan.naming import job_name, run_key
-from tfmodel_operator.read import at, condition_of, container_states, name_of
-from tfmodel_operator.values import Manifest, Observation
+from tfmodel_operator.read import at, condition_of, container_states, label_of, name_of
+from tfmodel_operator.values import LABEL_COMPONENT, Manifest, Observation
 
 State = Literal["Pending", "Running", "Suspended", "Succeeded", "Failed"]
 _JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+_LATE = timedelta(seconds=30)
+"""How long after its grace period a pod may take to be gone. One on a lost node stays for ever, and is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class Run:
     """What happens right now, as the reason of a condition."""
     status: TrainingStatus
     report: ExportReport | None = None
+    waits_for: str | None = None
+    """The Job before it, whose pods are not gone yet."""
 
     @property
     def is_over(self) -> bool:
@@ -61,7 +71,8 @@ def _wanted(model: TFModel, seen: Observation, key: str, now: datetime) -> Run:
         step = ConditionReason.RUN_SUCCEEDED if recorded.state == "Succeeded" else ConditionReason.PENDING
         return Run(key, name, job, recorded.state, step, recorded)
     if job is None:
-        return _not_started(model, key, name)
+        found = _not_started(model, key, name)
+        return replace(found, waits_for=_before(seen, now)) if found.state == "Pending" else found
     return _observed(model, seen, job, key, now)
 
 
@@ -117,6 +128,25 @@ def _not_started(model: TFModel, key: str, name: str) -> Run:
         last_failure=before if lost and lost.started_at else None,
     )
     return Run(key, name, None, state, step, status)
+
+
+def _before(seen: Observation, now: datetime) -> str | None:
+    """A Job that is not over, or one that is gone but whose pods still run."""
+    unfinished = (name_of(job) for job in seen.jobs if not is_finished(job))
+    ending = (str(label_of(pod, _JOB_NAME_LABEL)) for pod in seen.pods if _still_runs(pod, now))
+    return next((name for names in (unfinished, ending) for name in names), None)
+
+
+def is_finished(job: Manifest) -> bool:
+    """Whether a Job is over, in success or not."""
+    return condition_of(job, "Complete") is not None or condition_of(job, "Failed") is not None
+
+
+def _still_runs(pod: Manifest, now: datetime) -> bool:
+    if label_of(pod, LABEL_COMPONENT) != TRAINING or at(pod, "status", "phase") in ("Succeeded", "Failed"):
+        return False
+    ends = at(pod, "metadata", "deletionTimestamp")
+    return ends is None or now < datetime.fromisoformat(ends) + _LATE
 
 
 def _is_suspended(model: TFModel) -> bool:

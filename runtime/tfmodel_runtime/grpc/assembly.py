@@ -18,6 +18,20 @@ class Intake:
     body_seconds: float
     held_bytes: int = 0
 
+    def hold(self, count: int) -> None:
+        """Counts so many bytes as held, until they are let go of.
+
+        Raises:
+            StatusError: all calls together hold too much. The bytes are counted even so.
+        """
+        self.held_bytes += count
+        if self.held_bytes > self.most_held_bytes:
+            raise StatusError(Code.RESOURCE_EXHAUSTED, "too much of unfinished messages is held: try again")
+
+    def let_go(self, count: int) -> None:
+        """Counts so many bytes no more."""
+        self.held_bytes -= count
+
 
 class Assembler:
     """Messages of one call. What it holds is counted until it is taken, or `close` is called."""
@@ -45,10 +59,10 @@ class Assembler:
         """
         self._parts.append(data)
         self._size += len(data)
-        self._intake.held_bytes += len(data)
         if self._size < self._wanted:
-            self._check_room()
+            self._intake.hold(len(data))
             return []
+        self._intake.held_bytes += len(data)
         return self._take()
 
     def _take(self) -> list[bytes]:
@@ -70,13 +84,8 @@ class Assembler:
         if place < len(held):
             self._parts = [held[place:]]
             self._size = len(held) - place
-            self._intake.held_bytes += self._size
-        self._check_room()
+            self._intake.hold(self._size)
         return found
-
-    def _check_room(self) -> None:
-        if self._intake.held_bytes > self._intake.most_held_bytes:
-            raise StatusError(Code.RESOURCE_EXHAUSTED, "too much of unfinished messages is held: try again")
 
     def _read(self, flag: int, message: bytes) -> bytes:
         if flag == 0:
@@ -93,7 +102,7 @@ class Assembler:
 
     def close(self) -> None:
         """Lets go of what is held."""
-        self._intake.held_bytes -= self._size
+        self._intake.let_go(self._size)
         self._parts = []
         self._size = 0
 

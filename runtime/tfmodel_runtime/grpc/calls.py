@@ -145,12 +145,13 @@ class _Call:
 class UnaryCall(_Call):
     """A call of a unary method."""
 
-    __slots__ = ("_message", "_method", "_task")
+    __slots__ = ("_kept_bytes", "_message", "_method", "_task")
 
     def __init__(self, method: Unary, stream: Stream, request: Request, intake: Intake, timeout: float | None) -> None:
         super().__init__(stream, request, intake, timeout)
         self._method = method
         self._message: bytes | None = None
+        self._kept_bytes = 0
         self._task: asyncio.Task[None] | None = None
 
     def received(self, data: bytes, *, is_last: bool) -> None:
@@ -171,11 +172,24 @@ class UnaryCall(_Call):
                 raise StatusError(Code.INTERNAL, "a unary call takes one message, got more")
             self._message = message
         if not is_last:
+            self._keep()
             return
         if self._message is None or (self._assembler is not None and self._assembler.is_partial):
             raise StatusError(Code.INTERNAL, "the request ends before its message does")
-        message, self._message = self._message, None
+        message = self._message
+        self._drop()
         self._run(message)
+
+    def _keep(self) -> None:
+        """Counts a message that is whole while the client says nothing of the end: inflated, it may be large."""
+        if self._message is not None and not self._kept_bytes:
+            self._kept_bytes = len(self._message)
+            self._intake.hold(self._kept_bytes)
+
+    def _drop(self) -> None:
+        self._intake.let_go(self._kept_bytes)
+        self._kept_bytes = 0
+        self._message = None
 
     def _run(self, message: bytes) -> None:
         if self._deadline is not None and self._deadline <= self._loop.time():
@@ -218,6 +232,7 @@ class UnaryCall(_Call):
 
     def _close(self) -> None:
         super()._close()
+        self._drop()
         task, self._task = self._task, None
         if task is not None:
             # in the next turn, since a task that has not taken a step yet would not let its coroutine know

@@ -47,11 +47,11 @@ def decompressed(message: bytes, encoding: bytes, most_bytes: int) -> bytes | No
     try:
         found = reader.decompress(message, most_bytes + 1)
     except zlib.error as error:
-        raise ValueError(str(error)) from error
+        raise ValueError("it cannot be inflated") from error
     if len(found) > most_bytes:
         return None
     if not reader.eof or reader.unused_data:
-        raise ValueError("the message ends too early or too late")
+        raise ValueError("it ends too early or too late")
     return found
 
 

@@ -1,5 +1,6 @@
 """POST /: a request to the handler, as JSON or as multipart/form-data with files."""
 
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -7,11 +8,12 @@ import orjson
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from tfmodel_runtime.errors import InvalidInputError
+from tfmodel_runtime.errors import InvalidInputError, OverloadedError
 from tfmodel_runtime.handler.service import HandlerService
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.rest.asgi import Answer, Receive, Scope, Send, guarded, header, read_body, refusal, send_answer
 
+_log = logging.getLogger(__name__)
 _MOST_FILES, _MOST_FIELDS = 64, 256
 _METHOD_NOT_ALLOWED = 405
 
@@ -67,6 +69,9 @@ async def _form(scope: Scope, body: bytes, most_bytes: int) -> FormData:
     except (MultiPartException, KeyError, ValueError) as error:
         told = getattr(error, "message", None) or str(error)
         raise InvalidInputError(f"the form cannot be read: {told}") from error
+    except OSError as error:
+        _log.error("an upload cannot be kept in the folder for temporary files: %s", error)
+        raise OverloadedError(f"there is no room for the upload: {error.strerror}") from error
 
 
 def _data(form: FormData) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tfmodel.memory import trim
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.errors import LabelNotFoundError, LoadError, ModelNotFoundError, NoVersionsError
-from tfmodel_runtime.servables import memory, policy
+from tfmodel_runtime.servables import policy
 from tfmodel_runtime.servables.loading import Loader, Loading, Observer
 from tfmodel_runtime.servables.optimizing import Optimizing
 from tfmodel_runtime.servables.servable import Handle, Model, ModelConfig, Servable, VersionState
@@ -375,4 +376,4 @@ class Manager:
 
 def _give_back(loaded: SavedModel) -> None:
     loaded.close()
-    memory.trim()
+    trim()

@@ -1,15 +1,13 @@
-"""Whether another version fits into the memory that the process may use, and giving memory back to the system.
+"""Whether another version fits into the memory that the process may use.
 
 The limit is the control group's (version 2 or 1). What a version needs is estimated as TensorFlow Serving does, from its size on
 disk (servables/tensorflow/util.cc, EstimateResourceFromPathUsingDiskState). Loads that could exceed the limit together take turns.
 """
 
 import asyncio
-import ctypes
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 _MULTIPLIER = 1.2
@@ -84,17 +82,3 @@ def verdict(needed: int, free: int, reclaimable: int) -> Verdict:
         "raise serving.resources.limits.memory, or serve fewer versions"
     )
     return Verdict(fits=False, fits_after_unloading=needed <= free + reclaimable, reason=reason)
-
-
-@cache
-def _trim() -> Callable[[int], int]:
-    try:
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except AttributeError:  # another C library than glibc
-        return lambda _pad: 0
-    return found
-
-
-def trim() -> None:
-    """Gives freed memory back to the system, which glibc keeps otherwise."""
-    _trim()(0)

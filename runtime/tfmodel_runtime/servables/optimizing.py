@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfmodel.memory import trim
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.obstacles import Obstacle
 from tfmodel_runtime.engine.optimize import Abandoned, Outcome, Work, optimize
@@ -92,7 +93,7 @@ class Optimizing:
         if before is not None:
             held, before = [before], None  # a name that is kept here would keep the program too
             _give_back(held, stop)
-        memory.trim()
+        trim()
         return outcome
 
     def _objection(self, path: Path) -> Outcome | None:

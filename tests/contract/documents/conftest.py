@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+from testkit.artefacts import REPOSITORY, artefact
+
+EXAMPLES = REPOSITORY / "examples"
+MAKING = ("sdk", "trainer", "cli")
+PRINTED = "printed.txt"
 DATA = {"iris": EXAMPLES / "iris" / "data", "mnist": EXAMPLES / "mnist-data" / "data"}
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -45,21 +49,31 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
-    """Trains an example and publishes version 1, once a session."""
+    """Trains an example and publishes version 1, once for what it is made from."""
     done: dict[str, Trained] = {}
 
-    def train(example: str) -> Trained:
+    def training(example: str) -> Trained:
         if example not in done:
-            folder = tmp_path_factory.mktemp(example)
-            data = "iris" if example.startswith("iris") else "mnist"
-            flags = (f"--input={data}={DATA[data]}", "--once", f"--work-dir={folder}", *ports())
-            command = [sys.executable, "-m", "tfmodel_cli.main", "run", str(EXAMPLES / example), *flags]
-            found = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
-            assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
-            done[example] = Trained(example, folder, found.stdout)
+            data = DATA[data_of(example)]
+            made_from = [*(REPOSITORY / program for program in MAKING), EXAMPLES / example, data]
+            folder = artefact(example, made_from, lambda to: train(example, to), tmp_path_factory.mktemp(example))
+            done[example] = Trained(example, folder, (folder / PRINTED).read_text())
         return done[example]
 
-    return train
+    return training
+
+
+def data_of(example: str) -> str:
+    return "iris" if example.startswith("iris") else "mnist"
+
+
+def train(example: str, folder: Path) -> None:
+    data = data_of(example)
+    flags = (f"--input={data}={DATA[data]}", "--once", f"--work-dir={folder}", *ports())
+    command = [sys.executable, "-m", "tfmodel_cli.main", "run", str(EXAMPLES / example), *flags]
+    found = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
+    assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-3000:]
+    (folder / PRINTED).write_text(found.stdout)
 
 
 def ports() -> tuple[str, str]:

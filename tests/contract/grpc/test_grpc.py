@@ -90,6 +90,47 @@ def test_an_error_has_its_code_and_words(channel, request_, code, told: str) -> 
     assert told in failed.value.details()
 
 
+SERVICES = {
+    "tensorflow.serving.PredictionService": {
+        "Predict": "tensorflow.serving.PredictRequest",
+        "Classify": "tensorflow.serving.ClassificationRequest",
+        "Regress": "tensorflow.serving.RegressionRequest",
+        "MultiInference": "tensorflow.serving.MultiInferenceRequest",
+        "GetModelMetadata": "tensorflow.serving.GetModelMetadataRequest",
+    },
+    "tensorflow.serving.ModelService": {
+        "GetModelStatus": "tensorflow.serving.GetModelStatusRequest",
+        "HandleReloadConfigRequest": "tensorflow.serving.ReloadConfigRequest",
+    },
+    "inference.GRPCInferenceService": {
+        "ModelInfer": "inference.ModelInferRequest",
+        "ModelMetadata": "inference.ModelMetadataRequest",
+    },
+    "grpc.health.v1.Health": {"Check": "grpc.health.v1.HealthCheckRequest"},
+}
+METHODS = [(service, method, asked) for service, methods in SERVICES.items() for method, asked in methods.items()]
+
+
+@pytest.mark.parametrize(("service", "method", "asked"), METHODS, ids=[one[1] for one in METHODS])
+def test_bytes_that_are_no_message_are_told_as_grpcs_own_server_tells_them(
+    channel, service: str, method: str, asked: str
+) -> None:
+    call = channel.unary_unary(f"/{service}/{method}")
+    for message in (b"\xff", b"\x0a\x05ab"):
+        with pytest.raises(grpc.RpcError) as failed:
+            call(message, timeout=10)
+        assert (failed.value.code(), failed.value.details()) == (
+            grpc.StatusCode.INTERNAL,
+            f"the message is no {asked}",
+        )
+
+
+def test_a_name_that_is_no_utf_8_makes_a_message_none(channel) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(b"\x0a\x03\x0a\x01\xff", timeout=10)
+    assert failed.value.code() is grpc.StatusCode.INTERNAL
+
+
 def test_a_version_that_is_set_to_0_is_version_0_and_a_label_is_looked_up(channel) -> None:
     zero = a_request(x=X)
     zero.model_spec.version.value = 0

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
     inference_pb2,
+    predict_pb2,
+    prediction_log_pb2,
     prediction_service_pb2_grpc,
     regression_pb2,
 )
 
+from testkit.raw_http import ask
 from testkit.served import Served, serving
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
@@ -24,9 +29,29 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 @pytest.fixture(scope="module")
 def served(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    log = tmp_path_factory.mktemp("examples") / "log"
-    with serving(saved_models / "of_examples", log, "--saved_model_tags=serve,mine") as found:
+    """The model of_examples, with a warm-up request of each kind, answering gRPC in tensor_content."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(saved_models / "of_examples" / "1", folder / "m" / "1")
+    write_warm_up(folder / "m" / "1" / "assets.extra")
+    (folder / "monitoring").write_text("prometheus_config { enable: true }")
+    flags = ("--saved_model_tags=serve,mine", "--enable_serialization_as_tensor_content")
+    more = ("--num_request_iterations_for_warmup=2", f"--monitoring_config_file={folder / 'monitoring'}")
+    with serving(folder / "m", folder / "log", *flags, *more) as found:
         yield found
+
+
+def write_warm_up(folder: Path) -> None:
+    logs = [prediction_log_pb2.PredictionLog() for _ in range(4)]
+    logs[0].predict_log.request.model_spec.signature_name = "predict_x"
+    logs[0].predict_log.request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0], tf.float32))
+    logs[1].classify_log.request.input.example_list.examples.append(example(x=0.5))
+    logs[2].regress_log.request.input.example_list.examples.append(example(x=0.5))
+    logs[2].regress_log.request.model_spec.signature_name = "half"
+    logs[3].multi_inference_log.request.CopyFrom(multi(("whatever", "half", REGRESS), ("whatever", "", CLASSIFY)))
+    folder.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
+        for log in logs:
+            writer.write(log.SerializeToString())
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +185,43 @@ def test_an_unfit_multi_inference_is_refused(stub: Any, request_: Any, code: grp
         stub.MultiInference(request_, timeout=10)
     assert failed.value.code() is code
     assert told in failed.value.details()
+
+
+def test_each_kind_of_request_warms_up(served: Served) -> None:
+    assert "4 warm-up requests of" in served.log()
+
+
+def test_examples_are_counted_under_tensorflow_servings_own_names(served: Served) -> None:
+    def told(name: str) -> int:
+        text = served.text("/monitoring/prometheus/metrics")
+        series = f':tensorflow:serving:{name}{{model="m"}} '
+        return next((int(line.removeprefix(series)) for line in text.splitlines() if line.startswith(series)), 0)
+
+    before = told("request_example_count_total"), told("request_example_counts_count")
+    assert classify(served, {"examples": [{"x": 0.25}, {"x": 0.5}]})[0] == 200
+    after = told("request_example_count_total"), told("request_example_counts_count")
+    assert (after[0] - before[0], after[1] - before[1]) == (2, 1)
+
+
+def test_tensors_are_answered_as_content_where_that_is_asked_for(stub: Any) -> None:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", "predict_x"
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0, 2.0], tf.float32))
+    found = stub.Predict(request, timeout=10).outputs["y"]
+    assert np.frombuffer(found.tensor_content, np.float32).tolist() == [2.0, 4.0]
+    assert list(found.float_val) == []
+
+
+def test_bytes_that_are_no_example_are_the_clients_fault_even_if_the_text_is_no_utf_8(served: Served) -> None:
+    body = b'{"signature_name": "only_scores", "inputs": [{"b64": "//79"}]}'
+    head = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    found = ask(served.rest_port, head + body)
+    assert (found.status, b"Could not parse example input" in found.body) == (400, True)
+
+
+def test_examples_do_not_fit_an_input_of_numbers(served: Served) -> None:
+    status, answer = served.ask("/v1/models/m:regress", {"signature_name": "floats", "examples": [{"x": 1.0}]})
+    assert (status, answer["error"]) == (400, "Expects arg[0] to be float but string is provided")
 
 
 def test_an_empty_input_is_refused(stub: Any) -> None:

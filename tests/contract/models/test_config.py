@@ -167,29 +167,14 @@ def test_a_reload_request_answers_when_new_models_can_be_used(
     until(lambda: answer(served, "a") == 404)
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "told"),
-    [
-        ("", grpc.StatusCode.INVALID_ARGUMENT, "Only ModelConfigList is currently supported"),
-        (config('name: "m" base_path: "r" model_platform: "tensorflow"'), grpc.StatusCode.INVALID_ARGUMENT, "absolute"),
-        (
-            config(model("a", Path("/a"), "version_labels { key: 'l' value: 7 }")),
-            grpc.StatusCode.FAILED_PRECONDITION,
-            "Request to assign label to version 7 of model a, which is not currently available for inference",
-        ),
-        (config(model("broken", Path("/proc/self"))), grpc.StatusCode.DEADLINE_EXCEEDED, ""),
-    ],
-)
-def test_a_reload_request_that_cannot_be_met_is_refused(
-    start: Callable[..., Served], base: Path, text: str, code: grpc.StatusCode, told: str
-) -> None:
+def test_a_reload_request_waits_for_new_models_until_its_deadline(start: Callable[..., Served], base: Path) -> None:
     served = start(config(model("a", base)))
+    text = config(model("broken", Path("/proc/self")))
     wanted = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     request = model_management_pb2.ReloadConfigRequest(config=wanted)
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel, pytest.raises(grpc.RpcError) as failed:
         model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=2)
-    assert failed.value.code() is code
-    assert told in failed.value.details()
+    assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_a_new_model_that_does_not_load_is_named(start: Callable[..., Served], base: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from testkit.apiserver import ApiServer
 from testkit.chart import NAMESPACE, of_kind, rendered
-from testkit.finishing import finish
+from testkit.finishing import begin, finish
 from testkit.operating import Operator, operating, until
 from testkit.tiny_models import tfmodel, training
 
@@ -98,6 +98,50 @@ def test_the_charts_rights_are_enough_and_in_one_namespace_only_that_is_touched(
         operator.process.send_signal(signal.SIGTERM)
         assert operator.process.wait(25) == 0
     assert "forbidden" not in operator.log.read_text().lower()
+
+
+def test_a_change_of_params_during_a_run_is_handled_once_and_one_run_runs_at_a_time(
+    apiserver: ApiServer, namespace: str, tmp_path: Path
+) -> None:
+    flags = (f"--namespace={namespace}", f"--lease-name={namespace}")
+    apply(apiserver, namespace)
+    version = model(apiserver, namespace)["metadata"]["resourceVersion"]
+    with operating(apiserver, tmp_path, "one", None, *flags):
+        first = a_job(apiserver, namespace, "1")
+        begin(apiserver, first)
+        for factor in (3, 4):
+            apply(apiserver, namespace, training=training(factor=factor))
+        until(lambda: _names(apiserver, namespace) == [], "the run that nobody waits for is given up")
+        waits = f"run 1: begins when Job {first['metadata']['name']} has ended"
+        until(lambda: told_of_training(apiserver, namespace) == waits, "it is told what the next run waits for")
+        assert _names(apiserver, namespace) == []
+        apiserver.kubectl("delete", "pods", "--all", "-n", namespace, "--force", "--grace-period=0")
+        second = a_job(apiserver, namespace, "1")
+        assert {"name": "TFMODEL_PARAM_FACTOR", "value": "4"} in env_of(second, "train")
+        finish(apiserver, second)
+        until(lambda: knows_version(apiserver, namespace, 1), "version 1 is known")
+        apiserver.kubectl("annotate", "tfm", "tiny", "look=again", "-n", namespace)
+        until(lambda: found(apiserver, namespace, "deployments"), "the Deployment is made")
+        assert _names(apiserver, namespace) == [second["metadata"]["name"]]
+    made = jobs_made_since(apiserver, namespace, version)
+    assert made == [first["metadata"]["name"], second["metadata"]["name"]]
+
+
+def told_of_training(server: ApiServer, namespace: str) -> str:
+    conditions = model(server, namespace)["status"]["conditions"]
+    return next(str(one["message"]) for one in conditions if one["type"] == "Trained")
+
+
+def env_of(job: dict[str, Any], container: str) -> list[dict[str, Any]]:
+    spec = job["spec"]["template"]["spec"]
+    return next(one["env"] for one in (*spec["initContainers"], *spec["containers"]) if one["name"] == container)
+
+
+def jobs_made_since(server: ApiServer, namespace: str, version: str) -> list[str]:
+    """The names of all Jobs that were made since a resource version, be they there or not, in order."""
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs?watch=true&timeoutSeconds=1&resourceVersion={version}"
+    events = [json.loads(line) for line in server.kubectl("get", "--raw", path).stdout.splitlines()]
+    return [event["object"]["metadata"]["name"] for event in events if event["type"] == "ADDED"]
 
 
 def _names(server: ApiServer, namespace: str) -> list[str]:

@@ -96,9 +96,12 @@ def test_the_content_type_is_json_without_a_charset_and_the_connection_is_kept(h
     connection.close()
 
 
-def test_a_body_that_is_too_large_is_refused(saved_models: Any, tmp_path: Any) -> None:
+def test_a_body_that_is_too_large_is_refused_and_a_run_that_is_too_long_ended(saved_models: Any, tmp_path: Any) -> None:
     from testkit.served import serving
 
-    with serving(saved_models / "half_plus_two", tmp_path / "log", "--rest_max_body_bytes=64") as served:
-        assert served.ask("/v1/models/m:predict", {"instances": [1] * 100})[0] == 413
-        assert served.ask("/v1/models/m:predict", {"instances": [1]})[0] == 200
+    flags = ("--rest_max_body_bytes=64", "--rest_api_timeout_in_ms=1000")
+    with serving(saved_models / "rare", tmp_path / "log", *flags) as served:
+        status, answer = served.ask("/v1/models/m:predict", {"signature_name": "loop", "inputs": 10**12})
+        assert (status, answer["error"]) == (504, "Timed out waiting for notification")
+        assert served.ask("/v1/models/m:predict", {"signature_name": "loop", "inputs": [10**12] * 5})[0] == 413
+        assert served.ask("/v1/models/m:predict", {"signature_name": "loop", "inputs": 1}) == (200, {"outputs": 1})

@@ -26,7 +26,8 @@ WORDS = {"instances": [{"count": count, "text": f"t\u00ebxt {count}", "unused": 
 
 
 def write(saved_model: Path, folder: Path, signature: str = "serving_default", **more: Any) -> Exported:
-    (made,) = stage.write(Wanted(saved_model, signature, ("TFJS",), **more), folder)
+    """As the export step does it, but in this process: TensorFlow is imported once for all."""
+    (made,) = stage.write_here(Wanted(saved_model, signature, ("TFJS",), **more), folder)
     return made
 
 
@@ -69,6 +70,21 @@ def test_tables_and_texts_are_converted_too(saved_models: Path, tmp_path: Path) 
     }
 
 
+def test_a_signature_takes_its_own_tables_along_and_no_others(saved_models: Path, tmp_path: Path) -> None:
+    asked = {"instances": ["left", "right", "nowhere"]}
+    assert write(saved_models / "words" / "1", tmp_path, "two_tables", smoke_request=asked).max_difference == 0
+    answered = engine.Model(tmp_path / "tfjs").predict({"text": np.array([b"left", b"right", b"nowhere"], object)})
+    assert answered["name"].tolist() == [b"some", b"many", b"none"]
+
+
+def test_a_table_that_tensorflow_js_lacks_is_named_with_what_it_has(saved_models: Path, tmp_path: Path) -> None:
+    with pytest.raises(FormatError) as caught:
+        write(saved_models / "words" / "1", tmp_path, "learning", smoke_request={"instances": [1]})
+    told = "signature learning uses MutableHashTableV2: of tables TensorFlow.js has tf.lookup.StaticHashTable alone"
+    assert told in caught.value.message
+    assert "leave TFJS out" in caught.value.hint
+
+
 def test_inputs_and_outputs_go_by_their_names_in_the_signature(flowers: Path) -> None:
     loaded = engine.Model(flowers.parent)
     answered = loaded.predict({**FLOWERS, "PetalWidth": np.array([9.0], np.float32)})
@@ -79,7 +95,7 @@ def test_inputs_and_outputs_go_by_their_names_in_the_signature(flowers: Path) ->
 
 def test_what_tensorflow_js_lacks_is_named(saved_models: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
-        write(saved_models / "prints" / "1", tmp_path)
+        stage.write(Wanted(saved_models / "prints" / "1", "serving_default", ("TFJS",)), tmp_path)
     failure = caught.value.failure
     assert failure.reason == FailureReason.EXPORT_FORMAT_FAILED
     assert "Unsupported Ops" in failure.message

@@ -1,5 +1,6 @@
 """The runtime's flags."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,35 @@ def test_a_wrong_flag_is_refused_with_words(argument: str, told: str, capsys: py
     with pytest.raises(SystemExit):
         flags.parse([BASE, argument])
     assert told in capsys.readouterr().err
+
+
+def test_a_boolean_may_stand_bare_or_have_a_value() -> None:
+    assert not flags.parse([BASE]).enable_batching
+    assert flags.parse([BASE, "--enable_batching"]).enable_batching
+    assert flags.parse([BASE, "--enable_batching=true"]).enable_batching
+    assert not flags.parse([BASE, "--enable_model_warmup=false"]).enable_model_warmup
+
+
+@pytest.mark.parametrize("name", sorted(flags.WITHOUT_EFFECT))
+def test_a_flag_without_effect_is_taken_and_told(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    flags.parse([BASE, f"--{name}=1"])
+    assert f"--{name} has no effect: {flags.WITHOUT_EFFECT[name]}" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["intra", "inter"])
+def test_both_ways_to_bound_threads_exclude_each_other(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    both = flags.parse([BASE, "--tensorflow_session_parallelism=3"])
+    assert (both.tensorflow_intra_op_parallelism, both.tensorflow_inter_op_parallelism) == (3, 3)
+    with pytest.raises(SystemExit):
+        flags.parse([BASE, "--tensorflow_session_parallelism=3", f"--tensorflow_{part}_op_parallelism=2"])
+    assert "--tensorflow_session_parallelism excludes" in capsys.readouterr().err
+
+
+def test_the_versions_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        flags.parse(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"tfmodel \S+, TensorFlow 2\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(("text", "value"), [("500ms", 0.5), ("5s", 5.0), ("1m", 60.0), ("2", 2.0), ("1.5s", 1.5)])

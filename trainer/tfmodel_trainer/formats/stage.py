@@ -7,7 +7,7 @@ import importlib
 import logging
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -85,16 +85,27 @@ def _write_all(wanted: Wanted, folder: Path, answer: Connection) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
+        for made in write_here(wanted, folder):
+            answer.send(made)
+    except FormatError as error:
+        answer.send(error)
+
+
+def write_here(wanted: Wanted, folder: Path) -> Iterator[Exported]:
+    """As `write`, in this process and one format after the other.
+
+    Raises:
+        FormatError: the next one cannot be made of the model, or does not answer like it.
+    """
+    try:
         served = SavedModel.load(wanted.saved_model)
         model = _model(wanted, served)
         expected = [served.run(model.signature, row) for row in model.samples]
-        for name in wanted.formats:
-            answer.send(_write_one(name, model, expected, folder))
-    except FormatError as error:
-        answer.send(error)
     except RuntimeFault as fault:
         hint = "give rows that the model answers in validation.smokeRequest"
-        answer.send(FormatError(f"the SavedModel does not answer the sample rows: {fault}", hint))
+        raise FormatError(f"the SavedModel does not answer the sample rows: {fault}", hint) from fault
+    for name in wanted.formats:
+        yield _write_one(name, model, expected, folder)
 
 
 def _model(wanted: Wanted, served: SavedModel) -> Model:

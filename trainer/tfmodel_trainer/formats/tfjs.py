@@ -17,7 +17,7 @@ def write(model: Model, folder: Path) -> Path:
     except ModuleNotFoundError as error:
         raise FormatError(f"the converter to TensorFlow.js is not here: {error}", _ABSENT) from error
     except Exception as error:
-        raise FormatError(f"TensorFlow.js' converter cannot convert it: {_short(error)}", _HINT) from error
+        raise FormatError(f"TensorFlow.js' converter cannot convert it: {_cause(error)}", _HINT) from error
     return folder / conversion.MODEL_FILE
 
 
@@ -35,5 +35,8 @@ def answers(model: Model, file: Path) -> list[dict[str, Array]]:
         raise FormatError(f"TensorFlow.js does not run it: {error}", _HINT) from error
 
 
-def _short(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
+    """What stopped the converter: where it cannot freeze a graph, it tries TensorFlow 1's way too, and raises that one's failure."""
+    if "is not in graph" in str(error) and error.__context__ is not None:
+        return f"its graph cannot be frozen: {_cause(error.__context__)}"
     return " ".join(str(error).split())[:300] or type(error).__name__

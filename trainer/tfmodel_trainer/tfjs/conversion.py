@@ -16,6 +16,7 @@ from typing import Any
 
 MODEL_FILE = "model.json"
 _CONVERTERS = "tensorflowjs.converters"
+_TABLES = {"HashTable", "HashTableV2"}
 _UNUSED = ("tensorflow_decision_forests", "tensorflow_hub")
 
 
@@ -24,17 +25,70 @@ def convert(saved_model: Path, signature: str, folder: Path) -> None:
 
     Raises:
         ModuleNotFoundError: tensorflowjs is not there.
-        ValueError: the signature has operations that TensorFlow.js does not know; they are named.
+        ValueError: the signature has operations or tables that TensorFlow.js does not know; they are named.
     """
     import tensorflow as tf  # noqa: PLC0415 - seconds that only a conversion needs
 
-    _converter().convert_tf_saved_model(str(saved_model), str(folder), signature, use_structured_outputs_names=True)
-    function = tf.saved_model.load(str(saved_model), ["serve"]).signatures[signature]
+    converter = _converter()
+    loaded = tf.saved_model.load(str(saved_model), ["serve"])
+    function = loaded.signatures[signature]
+    with _loading(converter, _alone(loaded, signature)):
+        converter.convert_tf_saved_model(str(saved_model), str(folder), signature, use_structured_outputs_names=True)
     file = folder / MODEL_FILE
     model = json.loads(file.read_bytes())
     model["signature"] = named(model["signature"], _inputs(function), _outputs(function))
     model["userDefinedMetadata"] = {"structuredOutputKeys": list(_outputs(function))}
     file.write_text(json.dumps(model))
+
+
+@contextmanager
+def _loading(converter: ModuleType, model: Any) -> Iterator[None]:
+    """Gives the converter a model that is loaded already: it has no door for one that is not made by Keras."""
+    load = converter._load_model  # noqa: SLF001 - see above
+    vars(converter)["_load_model"] = lambda _folder, _tags: model
+    try:
+        yield
+    finally:
+        vars(converter)["_load_model"] = load
+
+
+def _alone(loaded: Any, signature: str) -> Any:
+    """A model of the signature and the tables that it uses: at a table that only another signature uses the converter would stop.
+
+    Raises:
+        ValueError: it uses a table that TensorFlow.js does not have.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - as above
+
+    model = tf.Module()
+    model.signatures = loaded.signatures
+    model.tensorflow_version = loaded.tensorflow_version
+    model.tables = _tables(loaded, {id(tensor) for tensor in loaded.signatures[signature].captured_inputs})
+    lacking = {op for table in model.tables for op in _made_by(table)} - _TABLES
+    if lacking:
+        told = ", ".join(sorted(lacking))
+        raise ValueError(
+            f"signature {signature} uses {told}: of tables TensorFlow.js has tf.lookup.StaticHashTable alone"
+        )
+    return model
+
+
+def _tables(loaded: Any, handles: set[int]) -> list[Any]:
+    """The model's tables with these handles, found as the converter finds them."""
+    from tensorflow.python.checkpoint.trackable_view import TrackableView  # noqa: PLC0415 - as above
+    from tensorflow.python.trackable.resource import TrackableResource  # noqa: PLC0415 - as above
+
+    parts = TrackableView(loaded).descendants()
+    return [part for part in parts if isinstance(part, TrackableResource) and id(part.resource_handle) in handles]
+
+
+def _made_by(table: Any) -> set[str]:
+    """The operations that make the table."""
+    import tensorflow as tf  # noqa: PLC0415 - as above
+
+    graphs = (function.graph for function in table._create_resource.concrete_functions)  # noqa: SLF001 - as the converter asks it
+    made = (op for graph in graphs for op in graph.get_operations() if op.type != "Identity")
+    return {op.type for op in made if any(output.dtype == tf.resource for output in op.outputs)}
 
 
 def _inputs(function: Any) -> dict[str, str]:

@@ -8,6 +8,7 @@ from testkit.cluster import Cluster
 from testkit.world import NOW, RELEASE, TRAINING, a_tfmodel, conditions_of
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.plan import plan
+from tfmodel_operator.plan.naming import job_name
 
 SPECS: dict[str, dict[str, Any]] = {
     "trained": {},
@@ -55,6 +56,34 @@ def test_a_crash_during_a_second_run_makes_no_second_job(effects: int) -> None:
     cluster.settle()
     assert len(cluster.jobs_made) == len(set(cluster.jobs_made)) == 2
     assert (cluster.model.status.active_version, cluster.store) == (2, [1, 2])
+
+
+@pytest.mark.parametrize("rounds", range(1, 4))
+@pytest.mark.parametrize("effects", [None, *CRASH_POINTS])
+def test_a_change_during_a_run_starts_one_other_run_once_the_first_is_gone(rounds: int, effects: int | None) -> None:
+    cluster = Cluster(a_tfmodel(), effects_left=effects)
+    for _ in range(rounds):
+        cluster.advance()
+    changed = a_tfmodel(training={**TRAINING, "params": {"epochs": "9"}}, generation=2)
+    respecified(cluster, changed)
+    cluster.settle()
+    assert cluster.most_at_once == 1
+    assert cluster.jobs_made[-1] == job_name(changed)
+    assert len(cluster.jobs_made) == len(set(cluster.jobs_made)) <= 2
+    assert cluster.model.status.phase == "Ready"
+    assert cluster.model.status.active_version == cluster.store[-1]
+
+
+def test_of_several_changes_during_a_run_only_the_last_is_run() -> None:
+    cluster = Cluster(a_tfmodel())
+    cluster.advance()
+    for number in range(5):
+        respecified(cluster, a_tfmodel(training={**TRAINING, "params": {"epochs": str(number)}}))
+        cluster.reconcile()
+    cluster.settle()
+    assert cluster.most_at_once == 1
+    assert cluster.jobs_made == [job_name(a_tfmodel()), job_name(cluster.model)]
+    assert (cluster.store, cluster.model.status.active_version) == ([1], 1)
 
 
 def test_pinning_and_unpinning_go_there_and_back() -> None:

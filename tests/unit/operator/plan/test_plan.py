@@ -1,5 +1,7 @@
 """What is planned and said, from the first look at a TFModel to its being served, and when things go wrong."""
 
+from datetime import timedelta
+
 import pytest
 
 from testkit.world import (
@@ -197,6 +199,32 @@ def test_a_run_that_nobody_waits_for_is_ended() -> None:
     new = a_tfmodel(training={**TRAINING, "runId": "2"})
     made = planned(new, jobs=(a_job(old, active=1),))
     assert [key.name for key in made.delete] == [job_name(old)]
+    assert "Job" not in kinds(made)
+
+
+@pytest.mark.parametrize(("seconds_ago", "begins"), [(-20, False), (29, False), (30, True)])
+def test_a_run_begins_once_the_pod_before_it_is_gone_or_on_a_lost_node(seconds_ago: int, begins: bool) -> None:
+    old, new = a_tfmodel(), a_tfmodel(training={**TRAINING, "params": {"epochs": "3"}})
+    pod = a_job_pod(old, running("train"))
+    pod["metadata"]["deletionTimestamp"] = (NOW - timedelta(seconds=seconds_ago)).isoformat()
+    made = planned(new, pods=(pod,))
+    assert ("Job" in kinds(made)) is begins
+    trained = next(one for one in made.status.conditions or () if one.type == "Trained")
+    waits = f"begins when Job {job_name(old)} has ended"
+    assert (trained.reason, trained.message) == ("RunPending", f"run 1: {f'Job {job_name(new)}' if begins else waits}")
+
+
+def test_a_pod_that_has_ended_holds_no_run_up() -> None:
+    old, new = a_tfmodel(), a_tfmodel(training={**TRAINING, "runId": "2"})
+    pod = a_job_pod(old, ended("train", 1), phase="Failed")
+    assert "Job" in kinds(planned(new, jobs=(a_job(old, "Failed"),), pods=(pod, a_runtime_pod(old))))
+
+
+def test_a_suspended_run_waits_for_nothing_but_its_release() -> None:
+    new = a_tfmodel(training={**TRAINING, "runId": "2", "suspend": True})
+    made = planned(new, jobs=(a_job(a_tfmodel(), active=1),))
+    assert conditions_of(made.status)["Trained"] == ("False", "Suspended")
+    assert len(made.delete) == 1
 
 
 def test_a_suspended_run_makes_no_job() -> None:

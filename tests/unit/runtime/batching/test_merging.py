@@ -1,5 +1,7 @@
 """Requests put together and taken apart again: nothing is lost, nothing changes."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,11 +48,11 @@ def test_what_has_no_rows_is_refused() -> None:
 def test_parameters_are_read_from_text() -> None:
     found = parse(
         "max_batch_size { value: 128 } batch_timeout_micros { value: 5000 } max_enqueued_batches { value: 3 } "
-        "num_batch_threads { value: 2 } allowed_batch_sizes: 4 allowed_batch_sizes: 128 pad_variable_length_inputs: true"
+        "num_batch_threads { value: 2 } thread_pool_name { value: 'pool' } allowed_batch_sizes: 4 allowed_batch_sizes: 128 pad_variable_length_inputs: true"
     )
     assert found == Parameters(128, 0.005, 3, 2, (4, 128), pads=True)
     assert (found.rows_to_run(3), found.rows_to_run(5), found.rows_to_run(200)) == (4, 128, 200)
-    assert parse("").max_rows == 1000
+    assert parse("") == Parameters(1000, 0.0, 10, os.cpu_count() or 1)
     split = parse("enable_large_batch_splitting { value: true } max_execution_batch_size { value: 64 }")
     assert (split.max_rows, split.splits) == (64, True)
 

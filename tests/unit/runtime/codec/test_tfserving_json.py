@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tfmodel.wire.dtypes import DataType
+from tfmodel.wire.dtypes import DataType, name, numpy_dtype
 from tfmodel_runtime.codec import tfserving_json
 from tfmodel_runtime.codec.json_text import write
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
-from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
+from tfmodel_runtime.errors import InvalidInputError, RuntimeFault, UnimplementedError
 
 
 def signature(**inputs: DataType) -> Signature:
@@ -120,6 +120,67 @@ BAD: list[tuple[object, Signature, str]] = [
 def test_a_bad_body_is_refused_with_words(body: object, wanted: Signature, told: str) -> None:
     with pytest.raises(InvalidInputError, match=re.escape(told)):
         feeds(body, wanted)
+
+
+SMALL = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.UINT8)
+INT32 = ["-2147483648", "2147483647"]
+ACCEPTED = {
+    DataType.FLOAT: ["1", "1.5", "-0", "1e2", "NaN", "-Infinity", "18446744073709551615"],
+    DataType.DOUBLE: ["1", "1.5", "Infinity"],
+    **dict.fromkeys(SMALL, INT32),
+    DataType.INT64: ["-9223372036854775808", "9223372036854775807"],
+    DataType.UINT32: ["0", "4294967295"],
+    DataType.UINT64: ["0", "18446744073709551615"],
+    DataType.BOOL: ["true", "false"],
+    DataType.STRING: ['""', '"a"', '{"b64": ""}'],
+}
+NO_INTEGERS = ["1.0", "1e2", "true", '"1"', "null", "NaN", '{"b64": "YQ=="}']
+WRONG = {
+    **{one: ['"1"', "true", "null", '{"b64": "YQ=="}'] for one in (DataType.FLOAT, DataType.DOUBLE)},
+    **{one: [*NO_INTEGERS, "2147483648", "-2147483649"] for one in SMALL},
+    DataType.INT64: [*NO_INTEGERS, "9223372036854775808"],
+    DataType.UINT32: [*NO_INTEGERS, "-1", "4294967296"],
+    DataType.UINT64: [*NO_INTEGERS, "-1", "18446744073709551616"],
+    DataType.BOOL: ["0", "1", '"true"', "null"],
+    DataType.STRING: ["1", "true", "null", "1.5"],
+}
+
+
+@pytest.mark.parametrize("form", ["instances", "inputs"])
+@pytest.mark.parametrize("data_type", list(ACCEPTED), ids=[one.name for one in ACCEPTED])
+def test_the_signature_decides_which_tokens_are_values(data_type: DataType, form: str) -> None:
+    wanted = signature(x=data_type)
+    for token in ACCEPTED[data_type]:
+        assert feeds(b'{"%s": [%s]}' % (form.encode(), token.encode()), wanted)["x"].shape == (1,)
+    for token in WRONG[data_type]:
+        with pytest.raises(InvalidInputError, match=f"is not of expected type: {name(data_type)}"):
+            feeds(b'{"%s": [%s]}' % (form.encode(), token.encode()), wanted)
+
+
+@pytest.mark.parametrize(
+    "data_type", [DataType.HALF, DataType.BFLOAT16, DataType.UINT16, DataType.COMPLEX64], ids=lambda one: one.name
+)
+def test_types_without_json_are_refused_in_rows_and_unimplemented_in_columns(data_type: DataType) -> None:
+    with pytest.raises(InvalidInputError, match="Error: UNIMPLEMENTED: Conversion of JSON Value: 1 to type: "):
+        feeds({"instances": [1]}, signature(x=data_type))
+    with pytest.raises(UnimplementedError, match="Conversion of JSON Value: 1 to type: "):
+        feeds({"inputs": [1]}, signature(x=data_type))
+    with pytest.raises(InvalidInputError, match=f"tensor type: {name(data_type)}"):
+        write(np.zeros(1, numpy_dtype(data_type)))
+
+
+def test_base64_takes_its_padding_or_leaves_it_but_not_half_of_it() -> None:
+    wanted = signature(x=DataType.STRING)
+    for text, content in (("YQ==", b"a"), ("YQ", b"a"), ("YWI=", b"ab"), ("YWI", b"ab"), ("+/+/", b"\xfb\xff\xbf")):
+        assert feeds({"instances": [{"b64": text}]}, wanted)["x"].tolist() == [content]
+    for text in ("YQ=", "YQ===", "Y", "Y Q=", "YQ==YQ==", "-_-_"):
+        with pytest.raises(InvalidInputError, match="Unable to base64 decode"):
+            feeds({"instances": [{"b64": text}]}, wanted)
+
+
+def test_a_key_beside_b64_makes_it_an_object() -> None:
+    with pytest.raises(InvalidInputError, match="does not have named input: "):
+        feeds({"instances": [{"b64": "YQ==", "more": 1}]}, signature(x=DataType.STRING))
 
 
 @given(st.binary(max_size=200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -64,8 +65,8 @@ class Client:
 
     def __init__(self, function: Function, tokens: Tokens | None = None) -> None:
         self.health = HealthService(["s"])
-        intake = Intake(asyncio.get_running_loop(), MOST, 10 * MOST, 60.0)
-        dispatcher = Dispatcher([Service(function), self.health], intake, tokens)
+        self.intake = Intake(asyncio.get_running_loop(), MOST, 10 * MOST, 60.0)
+        dispatcher = Dispatcher([Service(function), self.health], self.intake, tokens)
         self.transport = Transport()
         self.connection = Connection(Shared(Limits(), dispatcher.begin))
         self.connection.connection_made(cast("asyncio.Transport", self.transport))
@@ -75,8 +76,10 @@ class Client:
     def send(self, data: bytes) -> None:
         self.connection.data_received(data)
 
-    def call(self, message: bytes = prefixed(ASKED), path: bytes = b"/s/M", **fields: str) -> int:
-        """Sends a call; the number of its stream."""
+    def call(
+        self, message: bytes = prefixed(ASKED), path: bytes = b"/s/M", *, flags: int = frames.END_STREAM, **fields: str
+    ) -> int:
+        """Sends a call, or with other flags the beginning of one; the number of its stream."""
         self._number += 2
         told = {"content-type": "application/grpc", **{name.replace("_", "-"): value for name, value in fields.items()}}
         block = encode(
@@ -86,8 +89,12 @@ class Client:
             ]
         )
         head = frames.head(len(block), frames.HEADERS, frames.END_HEADERS, self._number) + block
-        self.send(head + frames.head(len(message), frames.DATA, frames.END_STREAM, self._number) + message)
+        self.send(head + frames.head(len(message), frames.DATA, flags, self._number) + message)
         return self._number
+
+    def end(self, number: int) -> None:
+        """Ends a call whose message was sent."""
+        self.send(frames.head(0, frames.DATA, frames.END_STREAM, number))
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
@@ -159,6 +166,29 @@ async def test_what_is_no_call_is_refused_and_the_next_is_answered(
     client.call(message, path, **fields)
     client.call()
     assert [status for status, _ in client.statuses] == [code, "0"]
+
+
+def inflating_to(size: int) -> bytes:
+    """A compressed message of a service's name, of so many bytes when it is inflated."""
+    message = messages.HealthCheckRequest(service="x" * (size - 3)).SerializeToString()
+    assert len(message) == size
+    return b"\x01" + prefixed(gzip.compress(message))[1:]
+
+
+async def test_a_whole_message_is_counted_as_it_is_inflated_until_its_call_ends() -> None:
+    client = Client(answering)
+    numbers = [client.call(inflating_to(MOST), flags=0, grpc_encoding="gzip") for _ in range(10)]
+    assert client.intake.held_bytes == 10 * MOST
+    client.call(inflating_to(MOST), flags=0, grpc_encoding="gzip")
+    assert client.statuses == [("8", "too much of unfinished messages is held: try again")]
+    assert client.intake.held_bytes == 10 * MOST
+    client.call(inflating_to(MOST), grpc_encoding="gzip")
+    client.end(numbers[0])
+    assert [code for code, _ in client.statuses[1:]] == ["0", "0"]
+    client.send(frames.rst_stream(numbers[1], ErrorCode.CANCEL))
+    assert client.intake.held_bytes == 8 * MOST
+    client.connection.connection_lost(None)
+    assert client.intake.held_bytes == 0
 
 
 async def test_a_token_is_asked_for_but_not_by_health() -> None:
