@@ -77,7 +77,12 @@ class Client:
         self.connection.data_received(data)
 
     def call(
-        self, message: bytes = prefixed(ASKED), path: bytes = b"/s/M", *, flags: int = frames.END_STREAM, **fields: str
+        self,
+        message: bytes = prefixed(ASKED),
+        path: bytes = b"/s/M",
+        flags: int = frames.END_STREAM,
+        /,
+        **fields: str,
     ) -> int:
         """Sends a call, or with other flags the beginning of one; the number of its stream."""
         self._number += 2
@@ -177,9 +182,9 @@ def inflating_to(size: int) -> bytes:
 
 async def test_a_whole_message_is_counted_as_it_is_inflated_until_its_call_ends() -> None:
     client = Client(answering)
-    numbers = [client.call(inflating_to(MOST), flags=0, grpc_encoding="gzip") for _ in range(10)]
+    numbers = [client.call(inflating_to(MOST), b"/s/M", 0, grpc_encoding="gzip") for _ in range(10)]
     assert client.intake.held_bytes == 10 * MOST
-    client.call(inflating_to(MOST), flags=0, grpc_encoding="gzip")
+    client.call(inflating_to(MOST), b"/s/M", 0, grpc_encoding="gzip")
     assert client.statuses == [("8", "too much of unfinished messages is held: try again")]
     assert client.intake.held_bytes == 10 * MOST
     client.call(inflating_to(MOST), grpc_encoding="gzip")
