@@ -16,7 +16,7 @@ from comparison.peers import MARK
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
-_SIZE = re.compile(r"^(Rss|Pss|Anonymous): +(\d+) kB$", re.MULTILINE)
+_SIZE = re.compile(r"^(Rss|Pss|Pss_Dirty|Anonymous): +(\d+) kB$", re.MULTILINE)
 _MB = 1_000_000
 # Places in /proc/<pid>/stat after the name's closing bracket (proc(5)): utime, stime, cutime, cstime.
 _TIMES = slice(11, 15)
@@ -70,7 +70,9 @@ class Mapping:
     resident: int
     proportional: int
     anonymous: int
-    """Of the resident, what is the process's own copy, such as what it wrote to."""
+    """Of the resident, what is no page of the file any more, such as what was written to."""
+    own: int
+    """This process's share of that: what was written before a fork belongs to several."""
 
 
 def read_mappings(smaps: str) -> Iterator[Mapping]:
@@ -79,7 +81,9 @@ def read_mappings(smaps: str) -> Iterator[Mapping]:
         _, _, offset, device, inode, *_ = part.split("\n", 1)[0].split()
         sizes = {name: int(size) * 1024 for name, size in _SIZE.findall(part)}
         file = None if inode == "0" else (device, inode, offset)
-        yield Mapping(file, sizes.get("Rss", 0), sizes.get("Pss", 0), sizes.get("Anonymous", 0))
+        anonymous = sizes.get("Anonymous", 0)
+        own = sizes.get("Pss_Dirty", anonymous)
+        yield Mapping(file, sizes.get("Rss", 0), sizes.get("Pss", 0), anonymous, own)
 
 
 def own_bytes(mappings: Iterable[Mapping]) -> int:
@@ -94,7 +98,7 @@ def own_bytes(mappings: Iterable[Mapping]) -> int:
         if one.file is None:
             total += one.proportional
         else:
-            total += one.anonymous
+            total += one.own
             shared[one.file] = max(shared.get(one.file, 0), one.resident - one.anonymous)
     return total + sum(shared.values())
 

@@ -39,6 +39,7 @@ WITHOUT_EFFECT = {
     "skip_initialize_tpu": "there is no TPU support",
 }
 WHY_NO_TENSORRT = "TensorFlow has had no TensorRT since 2.18, on any node; use Graph, or XLA"
+_MOST_PROCESSES = 16
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|)")
 
@@ -94,6 +95,7 @@ class Flags:
     rest_body_timeout: float
     predict_threads: int
     max_requests_in_flight: int
+    processes: int
     drain_delay: float
     drain_grace: float
     log_level: str
@@ -118,6 +120,9 @@ def parse(arguments: Sequence[str]) -> Flags:
     for argument in unknown:
         _judge(argument, parser)
     _check(found, parser)
+    share = cores(processes=found.processes)
+    found.predict_threads = share if found.predict_threads is None else found.predict_threads
+    found.handler_threads = 2 * share if found.handler_threads is None else found.handler_threads
     session = found.__dict__.pop("tensorflow_session_parallelism")
     if session:
         found.tensorflow_intra_op_parallelism = found.tensorflow_inter_op_parallelism = session
@@ -144,6 +149,8 @@ def _check(found: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("--handler belongs to one model: it excludes --model_config_file")
     if found.batching_parameters_file and not found.enable_batching:
         parser.error("--batching_parameters_file needs --enable_batching")
+    if found.grpc_socket_path and found.processes > 1:
+        parser.error("--grpc_socket_path needs --processes=1: processes cannot share such a socket")
     if bool(found.tls_cert_file) != bool(found.tls_key_file):
         parser.error("--tls_cert_file and --tls_key_file need each other")
     if found.tls_client_ca_file and not found.tls_cert_file:
@@ -212,7 +219,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
     add("--version_labels", type=_labels, default={}, help="labels of versions, which are loaded for them: name:N,...")
     add("--handler", type=Path, help="Python file with a subclass of tfmodel.serving.TfServingBaseService, for POST /")
-    add("--handler_threads", type=int, default=2 * cores(), help="requests in the handler at the same time (2 a core)")
+    add("--handler_threads", type=int, help="requests in the handler at the same time (2 a core)")
     add("--saved_model_tags", type=_tags, default=("serve",), help="tags of the graph, by commas (serve)")
 
 
@@ -273,7 +280,6 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add(
         "--predict_threads",
         type=int,
-        default=cores(),
         help="calls of models that are not light at the same time (the cores)",
     )
     add("--max_requests_in_flight", type=int, default=1024, help="more requests are refused at once (1024)")
@@ -311,10 +317,22 @@ def _add_process(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a MonitoringConfig: TensorFlow Serving's own metrics, and their path",
     )
+    add(
+        "--processes",
+        type=_processes,
+        default=1,
+        help="processes that serve on the same ports, 1 to 16; limits and threads hold for each, and the cores are shared out (1)",
+    )
     add("--drain_delay", type=_seconds, default=5.0, help="time between SIGTERM and closing the ports (5s)")
     add("--drain_grace", type=_seconds, default=30.0, help="time for requests in flight after that (30s)")
     add("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="print the versions and end")
     add("--log_level", choices=("debug", "info", "warning", "error"), default="info", help="least level of logs (info)")
+
+
+def _processes(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MOST_PROCESSES):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {_MOST_PROCESSES}, got {text!r}")
+    return int(text)
 
 
 def _policy(text: str) -> policy.VersionPolicy:

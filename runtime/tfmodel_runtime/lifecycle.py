@@ -18,12 +18,15 @@ from tfmodel_runtime.flags import Flags
 from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.predict import Predictor
-from tfmodel_runtime.rest.server import RestServer, listen
+from tfmodel_runtime.processes.siblings import Siblings
+from tfmodel_runtime.rest.server import RestServer
 from tfmodel_runtime.servables.manager import Manager
+from tfmodel_runtime.sockets import listen
 
 _log = logging.getLogger(__name__)
 _READINESS_POLL_SECONDS = 0.05
 _COLLECTOR_THRESHOLDS = (50_000, 50, 1_000)
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 Follower = Callable[[], Coroutine[Any, Any, None]]
@@ -31,7 +34,7 @@ Follower = Callable[[], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a server is made of. `followers` run beside it until it stops."""
+    """What a server is made of. `followers` run beside it until it stops; `siblings` are the processes that share its ports."""
 
     manager: Manager
     predictor: Predictor
@@ -40,6 +43,7 @@ class Parts:
     admin: RestServer | None
     grpc: GrpcServer
     followers: Sequence[Follower] = ()
+    siblings: Siblings | None = None
 
 
 class Lifecycle:
@@ -54,6 +58,7 @@ class Lifecycle:
         self._grpc = parts.grpc
         self._rest = parts.rest
         self._admin = parts.admin
+        self._siblings = parts.siblings
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._administering: asyncio.Task[None] | None = None
@@ -65,32 +70,42 @@ class Lifecycle:
             OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
         """
         self._handle_signals()
-        serving = await self._open()
-        following = asyncio.create_task(self._manager.run())
-        watching = asyncio.create_task(self._watch_readiness())
+        lasting = [asyncio.create_task(one()) for one in self._lasting()]
         followers = [asyncio.create_task(follower()) for follower in self._parts.followers]
         for task in followers:
             task.add_done_callback(_tell_of_failure)
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((stopping, serving, following), return_when=asyncio.FIRST_COMPLETED)
+        if self._siblings is not None:
+            await _first_of(stopping, asyncio.create_task(self._siblings.until_wanted()))
+        serving = await self._open()
+        watching = asyncio.create_task(self._watch_readiness())
+        await asyncio.wait((stopping, serving, *lasting), return_when=asyncio.FIRST_COMPLETED)
         is_told = self._stop.is_set()
         stopping.cancel()
         for task in (watching, *followers):
             task.cancel()
         await self._drain(serving)
         await self._close_admin()
-        following.cancel()
-        await asyncio.gather(following, watching, *followers, return_exceptions=True)
+        for task in lasting:
+            task.cancel()
+        await asyncio.gather(*lasting, watching, *followers, return_exceptions=True)
         await self._manager.close()
         self._predictor.close()
         if not is_told:
             raise RuntimeError("a part of the server ended without being told to")
         _log.info("stopped")
 
+    def _lasting(self) -> list[Follower]:
+        """What goes on while the server drains."""
+        return [self._manager.run, *([self._siblings.run] if self._siblings is not None else [])]
+
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPS:
             loop.add_signal_handler(number, self._on_signal)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, _STOPS
+        )  # a process that was forked for this has them blocked until here
 
     def _on_signal(self) -> None:
         if self._stop.is_set():
@@ -99,10 +114,15 @@ class Lifecycle:
 
     async def _open(self) -> "asyncio.Task[None]":
         flags = self._flags
-        port = await self._grpc.start(flags.bind_address, flags.port, socket_path=flags.grpc_socket_path)
-        listening = listen(flags.bind_address, flags.rest_api_port)
+        is_shared = self._siblings is not None
+        address = flags.bind_address
+        port = await self._grpc.start(address, flags.port, socket_path=flags.grpc_socket_path, is_shared=is_shared)
+        listening = listen(address, flags.rest_api_port, is_shared=is_shared)
         if self._admin is not None:
-            self._administering = asyncio.create_task(self._admin.serve([listen(flags.bind_address, flags.admin_port)]))
+            probed = listen(address, flags.admin_port, is_shared=is_shared)
+            self._administering = asyncio.create_task(self._admin.serve([probed]))
+        if self._siblings is not None:
+            self._siblings.open()
         serving = asyncio.create_task(self._rest.serve([listening]))
         _log.info("gRPC on port %d, REST on port %d", port, listening.getsockname()[1])
         return serving
@@ -142,6 +162,12 @@ class Lifecycle:
             await self._grpc.stop(0)
         await closing
         hurrying.cancel()
+
+
+async def _first_of(one: "asyncio.Task[Any]", other: "asyncio.Task[Any]") -> None:
+    """Waits for one of two, and gives up the other one if it is not the first."""
+    await asyncio.wait((one, other), return_when=asyncio.FIRST_COMPLETED)
+    other.cancel()
 
 
 def _tell_of_failure(task: "asyncio.Task[None]") -> None:

@@ -2,27 +2,22 @@
 
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from tfmodel_runtime import replay
+from tfmodel_runtime import models
 from tfmodel_runtime.batching import parameters
 from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
-from tfmodel_runtime.engine.cores import cores
-from tfmodel_runtime.engine.loader import EngineLoader, Options, Prepare, generate
-from tfmodel_runtime.engine.measuring import measure
 from tfmodel_runtime.engine.modes import Mode
-from tfmodel_runtime.engine.saved_model import SavedModel
-from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE
-from tfmodel_runtime.errors import InvalidInputError, LoadError
+from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.flags import Flags, parse
 from tfmodel_runtime.grpc.dispatch import Service
 from tfmodel_runtime.grpc.inference_service import InferenceService
@@ -30,13 +25,18 @@ from tfmodel_runtime.grpc.model_service import ModelService
 from tfmodel_runtime.grpc.prediction_service import PredictionService
 from tfmodel_runtime.grpc.server import GrpcServer
 from tfmodel_runtime.handler.following import HandlerFile
-from tfmodel_runtime.handler.service import HandlerService, one_signature_wanted
+from tfmodel_runtime.handler.service import HandlerService
 from tfmodel_runtime.lifecycle import Follower, Lifecycle, Parts
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability import logs, tfserving
 from tfmodel_runtime.observability.metrics import Metrics
 from tfmodel_runtime.open_inference import OpenInference
 from tfmodel_runtime.predict import Predictor
+from tfmodel_runtime.processes.board import Area, Board
+from tfmodel_runtime.processes.ports import number_of, reserve
+from tfmodel_runtime.processes.siblings import Siblings
+from tfmodel_runtime.processes.supervisor import Supervisor
+from tfmodel_runtime.processes.told import Told
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.app import AdminApp, Operations, RestApp
@@ -49,13 +49,7 @@ from tfmodel_runtime.security.follow import follow
 from tfmodel_runtime.security.tls import Certificates
 from tfmodel_runtime.security.tokens import Tokens
 from tfmodel_runtime.security.tokens import read as read_tokens
-from tfmodel_runtime.servables.config_file import ConfigFile
-from tfmodel_runtime.servables.loading import Loading, Retries
 from tfmodel_runtime.servables.manager import Manager
-from tfmodel_runtime.servables.optimizing import Optimizing, Settings
-from tfmodel_runtime.servables.servable import ModelConfig
-from tfmodel_runtime.servables.sources import DirectorySource
-from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
 _MICROS = 1_000_000
@@ -67,27 +61,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.set_up("info")
     flags = parse(sys.argv[1:] if arguments is None else arguments)
     logs.set_up(flags.log_level)
+    if flags.optimize is Mode.XLA:
+        capi.let_xla_compile()
+    return _told(lambda: _serve(flags) if flags.processes == 1 else _supervise(flags))
+
+
+def _told(work: Callable[[], int]) -> int:
+    """The exit code of what serves; of what keeps it from serving the log tells in a sentence."""
     try:
-        uvloop.run(serve(flags))
+        return work()
     except (OSError, RuntimeError, UnicodeDecodeError, InvalidInputError, capi.TensorFlowMissingError) as error:
         _log.critical("cannot serve: %s", error)
         return 1
+
+
+def _serve(flags: Flags, siblings: Siblings | None = None) -> int:
+    uvloop.run(serve(flags, siblings))
     return 0
 
 
-async def serve(flags: Flags) -> None:
-    """Serves what the flags name until SIGTERM or SIGINT.
+def _supervise(flags: Flags) -> int:
+    """Serves by several processes, each of which begins with what is imported and opened here."""
+    _log.info("TensorFlow %s for %d processes", capi.version(), flags.processes)
+    board = Board(flags.processes)
+    with ExitStack() as held:
+
+        def hold(port: int) -> int:
+            return number_of(held.enter_context(reserve(flags.bind_address, port)))
+
+        admin_port = hold(flags.admin_port) if flags.admin_port else 0
+        chosen = replace(flags, port=hold(flags.port), rest_api_port=hold(flags.rest_api_port), admin_port=admin_port)
+
+        def work(slot: int, is_first: bool) -> int:
+            logs.set_up(flags.log_level, process=slot + 1)
+            return _told(lambda: _serve(chosen, Siblings(board, slot, is_first=is_first)))
+
+        return Supervisor(board, work).run()
+
+
+async def serve(flags: Flags, siblings: Siblings | None = None) -> None:
+    """Serves what the flags name until SIGTERM or SIGINT, alone or with others on the same ports.
 
     Raises:
         OSError, RuntimeError: a port cannot be opened, or a part of the server ended by itself.
         InvalidInputError: a file that a flag names is not what it should be.
     """
-    if flags.optimize is Mode.XLA:
-        capi.let_xla_compile()
     metrics = Metrics(CollectorRegistry(), version=version("tfmodel"), tensorflow_version=capi.version())
-    file = _config_file(flags)
+    file = models.config_file(flags)
     batching = _batching(flags, metrics)
-    manager = _manager(flags, file.read() if file else [_one_model(flags)], metrics, batching)
+    manager = models.manager(flags, file, metrics, batching, siblings)
     predictor = Predictor(
         manager,
         metrics,
@@ -104,17 +126,23 @@ async def serve(flags: Flags) -> None:
         most_body_bytes=flags.rest_max_body_bytes,
     )
     monitoring_path = _monitoring_path(flags)
-    shown = Operations(readiness, metrics, partial(_pages, manager, monitoring_path), tfserving_path=monitoring_path)
+    if siblings is not None:
+        _join(siblings, manager, readiness, metrics)
+    operations = partial(Operations, readiness, metrics, tfserving_path=monitoring_path, siblings=siblings)
     inference = OpenInference(manager, predictor, readiness, version=version("tfmodel"))
     api_v2 = ApiV2(
         inference, timeout_seconds=flags.rest_api_timeout_in_ms / 1000, most_body_bytes=flags.rest_max_body_bytes
     )
     security = _security(flags)
     followers: list[Follower] = [*security.followers, *([lambda: file.follow(manager)] if file else [])]
-    app = RestApp(api, api_v2, shown, _handle(flags, predictor, metrics, readiness, followers))
+    app = RestApp(
+        api,
+        api_v2,
+        operations(partial(_pages, manager, monitoring_path)),
+        _handle(flags, predictor, metrics, readiness, followers),
+    )
     services = [*_tfserving(flags, manager, predictor, metrics), InferenceService(inference)]
-    told = Operations(readiness, metrics, partial(_pages, None, monitoring_path), tfserving_path=monitoring_path)
-    admin = AdminApp(api, told)
+    admin = AdminApp(api, operations(partial(_pages, None, monitoring_path)))
     parts = Parts(
         manager,
         predictor,
@@ -123,8 +151,20 @@ async def serve(flags: Flags) -> None:
         RestServer(admin, Limits(connections=_ADMIN_CONNECTIONS)) if flags.admin_port else None,
         _grpc(flags, security, services),
         followers,
+        siblings,
     )
     await Lifecycle(flags, parts).run()
+
+
+def _join(siblings: Siblings, manager: Manager, readiness: Readiness, metrics: Metrics) -> None:
+    """Makes what this process tells of itself known to the others, and what they tell known here."""
+    siblings.own = lambda: Told(
+        objection=readiness.own_objection(), hang=readiness.own_hang(), versions=manager.own_states()
+    )
+    siblings.expositions = {Area.METRICS: metrics.exposition, Area.TFSERVING: metrics.tfserving.exposition}
+    siblings.on_news = manager.look_again
+    readiness.objection_elsewhere = siblings.objection
+    readiness.hang_elsewhere = siblings.hang
 
 
 def _pages(manager: Manager | None, monitoring_path: str | None) -> Application:
@@ -220,21 +260,6 @@ def _rest(
     return RestServer(gate, limits, context=context, grace_seconds=flags.drain_grace, express=express)
 
 
-def _config_file(flags: Flags) -> ConfigFile | None:
-    if flags.model_config_file is None:
-        return None
-    return ConfigFile(
-        flags.model_config_file,
-        poll_seconds=flags.model_config_file_poll_wait_seconds,
-        is_managed=flags.managed_store,
-    )
-
-
-def _one_model(flags: Flags) -> ModelConfig:
-    source = DirectorySource(flags.model_base_path or Path(), is_managed=flags.managed_store)
-    return ModelConfig(flags.model_name, source, flags.model_version_policy, flags.version_labels)
-
-
 def _batching(flags: Flags, metrics: Metrics) -> Batching | None:
     """How requests are batched; None if they are not.
 
@@ -249,46 +274,6 @@ def _batching(flags: Flags, metrics: Metrics) -> Batching | None:
     return Batching(shared, reads_versions=flags.enable_per_model_batching_parameters, observer=metrics)
 
 
-def _prepare(flags: Flags, batching: Batching | None) -> Prepare:
-    """What happens to a loaded version before it is available."""
-
-    def prepare(model: SavedModel, path: Path) -> None:
-        if flags.handler is not None and len(model.signatures) != 1 and DEFAULT_SIGNATURE not in model.signatures:
-            raise LoadError(str(path), one_signature_wanted(len(model.signatures)), Code.FAILED_PRECONDITION)
-        if batching is not None:
-            batching.admit(model, path)
-        if flags.enable_model_warmup and not replay.warm_up(
-            model, path, iterations=flags.num_request_iterations_for_warmup
-        ):
-            generate(model, path, (batching.allowed_rows(model) if batching else ()) or (1,))
-        if flags.enable_model_warmup:
-            measure(model)
-
-    return prepare
-
-
-def _manager(flags: Flags, models: Sequence[ModelConfig], metrics: Metrics, batching: Batching | None) -> Manager:
-    options = Options(
-        is_managed=flags.managed_store,
-        tags=flags.saved_model_tags,
-        intra_op_threads=flags.tensorflow_intra_op_parallelism or 1,
-        inter_op_threads=flags.tensorflow_inter_op_parallelism or max(2, cores()),
-        keeps_samples=flags.optimize is not Mode.NONE and flags.enable_model_warmup,
-    )
-    loader = EngineLoader(options, prepare=_prepare(flags, batching))
-    retries = Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / _MICROS)
-    loading = Loading(retries, flags.num_load_threads, optimizing=_optimizing(flags, options))
-    return Manager(models, loader, metrics, loading, poll_seconds=flags.file_system_poll_wait_seconds)
-
-
-def _optimizing(flags: Flags, options: Options) -> Optimizing | None:
-    """What optimises versions; None where that is not wanted, or where no request may be made up to compare answers with."""
-    if not options.keeps_samples:
-        return None
-    threads = (options.intra_op_threads, options.inter_op_threads)
-    return Optimizing(Settings(flags.optimize, options.tags, *threads))
-
-
 def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Metrics) -> Sequence[Service]:
     """TensorFlow Serving's gRPC services."""
     encode = tensor_proto.encode_content if flags.enable_serialization_as_tensor_content else tensor_proto.encode
@@ -299,6 +284,7 @@ def _tfserving(flags: Flags, manager: Manager, predictor: Predictor, metrics: Me
             metrics,
             allows_early_labels=flags.allow_version_labels_for_unavailable_models,
             is_managed=flags.managed_store,
+            processes=flags.processes,
         ),
     )
 

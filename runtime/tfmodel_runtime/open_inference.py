@@ -94,12 +94,15 @@ class OpenInference:
         number = version_of(name, version)
         try:
             with self._manager.acquire(name, number):
-                return None
+                available = self._manager.available(name)
         except ModelNotFoundError as error:
             cause = self._cause(name, number)
             if isinstance(cause, NotReadyError):
                 return str(cause)
             raise cause from error
+        if available and number in (None, *available):
+            return None
+        return f"model {name} is not ready: another process on the same ports has not loaded it yet"
 
     async def read(self, call: Call, reader: Callable[[], Told]) -> Told:
         """What a reader makes of a body, before the model is looked up.

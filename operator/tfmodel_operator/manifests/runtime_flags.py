@@ -21,6 +21,8 @@ def runtime_flags(model: TFModel, *, version_policy: str) -> list[str]:
         flags += ["--enable_batching", f"--batching_parameters={_parameters(serving.batching)}"]
     if serving.optimize != Serving.model_fields["optimize"].default:
         flags.append(f"--optimize={serving.optimize}")
+    if serving.processes > 1:
+        flags.append(f"--processes={serving.processes}")
     if serving.warmup is not None:
         flags += [
             f"--enable_model_warmup={str(serving.warmup.enabled).lower()}",

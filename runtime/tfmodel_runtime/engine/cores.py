@@ -7,11 +7,11 @@ from pathlib import Path
 _ROOT = Path("/sys/fs/cgroup")
 
 
-def cores(root: Path = _ROOT) -> int:
-    """At least one. A quota of 1.5 cores counts as two: what runs at once is throttled, not queued twice."""
+def cores(root: Path = _ROOT, *, processes: int = 1) -> int:
+    """The share of each of so many processes, at least one. 1.5 cores count as two: what runs at once is throttled, not queued twice."""
     allowed = len(os.sched_getaffinity(0))
     quota = _quota(root)
-    return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
+    return max(1, math.ceil((allowed if quota is None else min(allowed, quota)) / processes))
 
 
 def _quota(root: Path) -> float | None:

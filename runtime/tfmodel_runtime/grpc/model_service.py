@@ -14,6 +14,10 @@ from tfmodel_runtime.servables.servable import ModelConfig
 from tfmodel_runtime.statuses import Code
 
 SERVICE = "tensorflow.serving.ModelService"
+ONE_OF_MANY = (
+    "HandleReloadConfigRequest would reach one of {processes} processes: use --model_config_file with "
+    "--model_config_file_poll_wait_seconds, which all of them follow, or --processes=1"
+)
 
 
 class ModelService:
@@ -21,11 +25,14 @@ class ModelService:
 
     name = SERVICE
 
-    def __init__(self, manager: Manager, metrics: Metrics, *, allows_early_labels: bool, is_managed: bool) -> None:
+    def __init__(
+        self, manager: Manager, metrics: Metrics, *, allows_early_labels: bool, is_managed: bool, processes: int = 1
+    ) -> None:
         self._manager = manager
         self._metrics = metrics
         self._allows_early_labels = allows_early_labels
         self._is_managed = is_managed
+        self._processes = processes
 
     def methods(self) -> Mapping[str, Method]:
         """The methods."""
@@ -44,6 +51,8 @@ class ModelService:
 
     async def handle_reload_config(self, request: Any, _context: Context) -> Any:
         """ModelService.HandleReloadConfigRequest: replaces the models; answers once those that are new can be used."""
+        if self._processes > 1:
+            raise ExecutionError(Code.FAILED_PRECONDITION, ONE_OF_MANY.format(processes=self._processes))
         before = {name: self._metrics.tfserving.value(name) for name in request.metric_names}
         wanted = config.models(request.config, is_managed=self._is_managed)
         new = {one.name for one in wanted} - self._manager.names()

@@ -1,7 +1,6 @@
 """The gRPC server: the services of both APIs, grpc.health.v1 that follows readiness, reflection."""
 
 import asyncio
-import socket
 from collections.abc import Sequence
 
 from tfmodel_runtime.grpc import health, inference_service, model_service, prediction_service, reflection
@@ -14,10 +13,10 @@ from tfmodel_runtime.http2.limits import Limits
 from tfmodel_runtime.http2.listener import Listener
 from tfmodel_runtime.security.tls import Certificates
 from tfmodel_runtime.security.tokens import Tokens
+from tfmodel_runtime.sockets import listen
 
 _FOLLOWED = (prediction_service.SERVICE, model_service.SERVICE, inference_service.SERVICE)
 _TOLD = (*_FOLLOWED, health.SERVICE, *reflection.SERVICES)
-_BACKLOG = 2048
 
 
 class GrpcServer:
@@ -41,8 +40,10 @@ class GrpcServer:
         self._tokens = tokens
         self._listener: Listener | None = None
 
-    async def start(self, address: str, port: int, *, socket_path: str = "") -> int:
+    async def start(self, address: str, port: int, *, socket_path: str = "", is_shared: bool = False) -> int:
         """Opens the port and returns it; port 0 lets the system choose. With a path, opens a Unix socket there too.
+
+        A port that is shared may be opened by other processes as well.
 
         Raises:
             OSError: the address cannot be bound.
@@ -50,8 +51,7 @@ class GrpcServer:
         limits, most = self._bounds.limits, self._bounds.most_message_bytes
         intake = Intake(asyncio.get_running_loop(), most, max(limits.buffered_bytes, most), limits.body_seconds)
         self._listener = Listener(limits, Dispatcher(self._services, intake, self._tokens).begin, self._context)
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        one = socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=address == "::")
+        one = listen(address, port, is_shared=is_shared)
         await self._listener.listen(one)
         if socket_path:
             await self._listener.listen_at(socket_path)

@@ -108,6 +108,11 @@ class Metrics:
         self._optimization_labels: dict[tuple[str, str], tuple[str, str]] = {}
         self._batch_rows, self._batch_waits, self._batch_queue = _of_batches(registry)
         self._handler_loads, self._handler_hangs = _of_handler(registry)
+        Counter(
+            "tfmodel_runtime_process_restarts",
+            "Processes of --processes that ended unasked, so that another took their place.",
+            registry=registry,
+        )
         info = Gauge("tfmodel_runtime_build_info", "1.", ("version", "tensorflow_version"), registry=registry)
         info.labels(version, tensorflow_version).set(1)
 

@@ -4,12 +4,14 @@ And the admin port.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.observability.metrics import CONTENT_TYPE, Metrics
+from tfmodel_runtime.processes.board import Area
+from tfmodel_runtime.processes.siblings import Siblings
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.asgi import Answer, Receive, Scope, Send, raw_path, send_answer
@@ -33,13 +35,15 @@ class Operations:
         pages: Callable[[], Application],
         *,
         tfserving_path: str | None = None,
+        siblings: Siblings | None = None,
     ) -> None:
         self._readiness = readiness
         self._metrics = metrics
         self._pages = pages
+        self._siblings = siblings
         self._made: Application | None = None
         self._lock = asyncio.Lock()
-        self._answers: dict[str, Callable[[], Answer]] = {
+        self._answers: dict[str, Callable[[], Awaitable[Answer]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._exposition,
@@ -51,28 +55,31 @@ class Operations:
         """Answers, or hands the request on."""
         answer = self._answers.get(scope["path"])
         if answer is not None and scope["method"] == "GET":
-            await send_answer(send, answer(), closes=False)
+            await send_answer(send, await answer(), closes=False)
             return
         async with self._lock:
             if self._made is None:
                 self._made = await asyncio.to_thread(self._pages)
         await self._made(scope, receive, send)
 
-    def _healthz(self) -> Answer:
+    async def _healthz(self) -> Answer:
         """Whether the process answers and the user's code does not hang; says nothing of models."""
         return _told(self._readiness.hang(), "ok")
 
-    def _readyz(self) -> Answer:
+    async def _readyz(self) -> Answer:
         """Whether requests should be sent here, and if not, why."""
         return _told(self._readiness.objection(), "ready")
 
-    def _exposition(self) -> Answer:
+    async def _exposition(self) -> Answer:
         """Metrics in Prometheus' text format."""
-        return Answer(200, self._metrics.exposition(), CONTENT_TYPE.encode())
+        told = await self._siblings.exposition(Area.METRICS) if self._siblings else self._metrics.exposition()
+        return Answer(200, told, CONTENT_TYPE.encode())
 
-    def _tfserving_exposition(self) -> Answer:
+    async def _tfserving_exposition(self) -> Answer:
         """TensorFlow Serving's own metrics."""
-        return Answer(200, self._metrics.tfserving.exposition(), b"text/plain; charset=utf-8")
+        own = self._metrics.tfserving
+        told = await self._siblings.exposition(Area.TFSERVING) if self._siblings else own.exposition()
+        return Answer(200, told, b"text/plain; charset=utf-8")
 
 
 def _told(reason: str | None, good: str) -> Answer:

@@ -19,16 +19,6 @@ _TICKS_A_SECOND = 10
 _TLS_CLOSE_SECONDS = 5.0
 
 
-def listen(address: str, port: int) -> socket.socket:
-    """A listening socket; `::` takes IPv4 too.
-
-    Raises:
-        OSError: the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=address == "::")
-
-
 class RestServer(uvicorn.Server):
     """Serves one application on sockets that it is given."""
 

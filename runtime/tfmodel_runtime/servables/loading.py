@@ -1,6 +1,6 @@
 """What the manager is given: who loads versions and how, and who is told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +9,7 @@ from tfmodel_runtime.engine.optimize import Outcome
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.servables import memory
 from tfmodel_runtime.servables.optimizing import Optimizing
+from tfmodel_runtime.servables.servable import VersionState
 from tfmodel_runtime.servables.states import State
 
 
@@ -39,6 +40,30 @@ class Observer(Protocol):
         """An attempt to load a version failed."""
 
 
+class Elsewhere(Protocol):
+    """Knows the versions of other processes that serve the same models on the same ports."""
+
+    def is_available(self, model: str, version: int) -> bool:
+        """Whether a version is available in each of them."""
+
+    def together(self, model: str, own: Sequence[VersionState]) -> list[VersionState]:
+        """The states of a model's versions in all processes, where those in this one are given; the newest first."""
+
+
+class Nowhere:
+    """There are no other processes."""
+
+    def is_available(self, model: str, version: int) -> bool:
+        """No process lacks it."""
+        del model, version
+        return True
+
+    def together(self, model: str, own: Sequence[VersionState]) -> list[VersionState]:
+        """Those of this process."""
+        del model
+        return list(own)
+
+
 @dataclass(frozen=True, slots=True)
 class Retries:
     """How often a failed load is tried again, and after how many seconds."""
@@ -49,9 +74,10 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How versions are loaded: tries, threads (0: as many as cores), the memory there is for them, how they are optimised then."""
+    """How versions are loaded: tries, threads (0: as many as cores), room, optimising, and what other processes have."""
 
     retries: Retries = field(default_factory=Retries)
     threads: int = 0
     room: memory.Room = field(default_factory=memory.Room)
     optimizing: Optimizing | None = None
+    elsewhere: Elsewhere = field(default_factory=Nowhere)

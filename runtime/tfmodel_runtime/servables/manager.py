@@ -49,6 +49,7 @@ class Manager:
         self._loader = loader
         self._observer = observer
         self._loading = loading or Loading()
+        self._elsewhere = self._loading.elsewhere
         self._poll_seconds = poll_seconds
         threads = self._loading.threads or os.cpu_count() or 1
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="load")
@@ -100,9 +101,9 @@ class Manager:
         return {name: model.config for name, model in self._models.items()}
 
     def available(self, name: str) -> list[int]:
-        """The versions of a model that answer, in order; none for a model that is not served."""
+        """The versions of a model that answer, in each process, in order; none for a model that is not served."""
         model = self._models.get(name)
-        return model.available() if model else []
+        return [one for one in model.available() if self._elsewhere.is_available(name, one)] if model else []
 
     def names(self) -> frozenset[str]:
         """Names of the models that are served."""
@@ -198,11 +199,20 @@ class Manager:
             NoVersionsError: nothing is known of the model or version.
         """
         model = self._models.get(name) or self._gone.get(name)
-        found = [one for one in model.versions.values() if version in (None, one.version)] if model else []
+        told = self._elsewhere.together(name, model.told() if model else [])
+        found = [one for one in told if version in (None, one.version)]
         if not found:
             raise NoVersionsError(name, version)
-        newest_first = sorted(found, key=lambda one: one.version, reverse=True)
-        return [VersionState(one.version, one.state.wire_name, one.error_code, one.error) for one in newest_first]
+        return found
+
+    def own_states(self) -> dict[str, list[VersionState]]:
+        """What this process is to tell others of its versions, by models."""
+        return {name: model.told() for name, model in [*self._gone.items(), *self._models.items()]}
+
+    def look_again(self) -> None:
+        """Does what can be done now that other processes have other versions."""
+        for model in list(self._models.values()):
+            self._act(model)
 
     async def _follow(self, model: Model) -> None:
         config = model.config
@@ -237,7 +247,7 @@ class Manager:
     def _act(self, model: Model) -> None:
         self._move_labels(model)
         while True:
-            match policy.next_action(model.snapshots()):
+            match policy.next_action(model.snapshots(self._elsewhere.is_available)):
                 case policy.Load(version):
                     self._begin_load(model, model.versions[version])
                 case policy.Unload(version):

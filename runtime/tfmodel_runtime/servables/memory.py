@@ -6,7 +6,7 @@ disk (servables/tensorflow/util.cc, EstimateResourceFromPathUsingDiskState). Loa
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ _GROUPS = (
     ),
 )
 _NO_LIMIT = 2**60
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 def free_bytes() -> int | None:
@@ -53,11 +54,12 @@ class Verdict:
 
 
 class Room:
-    """Memory for loads. `free` tells how many bytes there are, None if there is no limit."""
+    """Memory for loads. `free` tells how many bytes there are, None if there is no limit; `turn` keeps other processes from loading."""
 
-    def __init__(self, free: Callable[[], int | None] = free_bytes) -> None:
+    def __init__(self, free: Callable[[], int | None] = free_bytes, turn: Turn = nullcontext) -> None:
         self._free = free
         self._turn = asyncio.Lock()
+        self._turn_of_processes = turn
 
     @asynccontextmanager
     async def reserved(self, path: Path, reclaimable: Sequence[Path] = ()) -> AsyncIterator[Verdict]:
@@ -65,7 +67,7 @@ class Room:
         if self._free() is None:
             yield Verdict()
             return
-        async with self._turn:
+        async with self._turn, self._turn_of_processes():
             needed = await asyncio.to_thread(needed_bytes, path)
             gained = await asyncio.to_thread(lambda: sum(map(needed_bytes, reclaimable)))
             yield verdict(needed, self._free() or 0, gained)

@@ -31,13 +31,14 @@ _MOST_SECONDS_TO_FREE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How versions are optimised. `free` tells how many bytes of memory there are; None: no limit."""
+    """How versions are optimised. `free` tells how many bytes of memory there are; None: no limit. `turn` keeps other processes from it."""
 
     mode: Mode
     tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 0
     inter_op_threads: int = 0
     free: Callable[[], int | None] = memory.free_bytes
+    turn: memory.Turn = contextlib.nullcontext
 
 
 class Optimizing:
@@ -55,7 +56,7 @@ class Optimizing:
         stop = threading.Event()
         servable.holders += 1
         try:
-            async with self._turn:
+            async with self._turn, self._settings.turn():
                 working = asyncio.ensure_future(asyncio.to_thread(self._work, servable, model, stop))
                 try:
                     return await asyncio.shield(working)

@@ -53,6 +53,8 @@ class Snapshot:
     version: int
     state: State
     is_aspired: bool
+    is_up_elsewhere: bool = True
+    """Whether it is available in all other processes that serve the model on the same ports."""
 
 
 def parse(text: str) -> VersionPolicy:
@@ -91,7 +93,7 @@ def next_action(snapshots: Collection[Snapshot]) -> Load | Unload | None:
     if new:
         return Load(max(new))
     unwanted = sorted(one.version for one in snapshots if not one.is_aspired and one.state is State.AVAILABLE)
-    wanted_is_up = any(one.state is State.AVAILABLE for one in wanted)
+    wanted_is_up = any(one.state is State.AVAILABLE and one.is_up_elsewhere for one in wanted)
     if unwanted and (wanted_is_up or not wanted or len(unwanted) > 1):
         return Unload(unwanted[0])
     return None

@@ -1,7 +1,7 @@
 """What the manager holds: models with their versions, and what it tells of them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class Model:
         """Numbers of the versions that answer, in order."""
         return sorted(number for number, one in self.versions.items() if one.state is State.AVAILABLE)
 
+    def told(self) -> list["VersionState"]:
+        """What is to be told of the versions, the newest first; those that ended stay listed."""
+        newest_first = sorted(self.versions.values(), key=lambda one: one.version, reverse=True)
+        return [VersionState(one.version, one.state.wire_name, one.error_code, one.error) for one in newest_first]
+
     def move_labels(self) -> None:
         """A label takes effect when its version is available, and means the version before until then."""
         available = self.available()
@@ -63,9 +68,13 @@ class Model:
             if version in available or label in self.labels
         }
 
-    def snapshots(self) -> list[policy.Snapshot]:
+    def snapshots(self, is_up_elsewhere: Callable[[str, int], bool]) -> list[policy.Snapshot]:
         """The versions as a policy sees them."""
-        return [policy.Snapshot(one.version, one.state, one.version in self.aspired) for one in self.versions.values()]
+        name, aspired = self.config.name, self.aspired
+        return [
+            policy.Snapshot(number, one.state, number in aspired, is_up_elsewhere(name, number))
+            for number, one in self.versions.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)

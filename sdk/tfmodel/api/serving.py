@@ -190,6 +190,9 @@ class Serving(Placement):
 
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
     """How many runtime pods. 0 serves nothing and keeps the versions."""
+    processes: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many processes serve in each pod, on the same ports. Above 1 for small models in a pod with several cores. Each has the
+    model in memory once more and shares the rest, so that resources need room for it; limits hold for each process."""
     version_policy: VersionPolicy | None = None
     """Which versions are loaded. Default: the newest."""
     pinned_version: Version | None = None

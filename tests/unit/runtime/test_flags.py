@@ -80,3 +80,24 @@ def test_the_versions_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("text", "value"), [("500ms", 0.5), ("5s", 5.0), ("1m", 60.0), ("2", 2.0), ("1.5s", 1.5)])
 def test_durations(text: str, value: float) -> None:
     assert flags.seconds(text) == value
+
+
+@pytest.mark.parametrize("wanted", ["0", "17", "-1", "two", "1.5", ""])
+def test_a_number_of_processes_out_of_bounds_is_refused(wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        flags.parse([BASE, f"--processes={wanted}"])
+    assert f"expected a whole number from 1 to 16, got '{wanted}'" in capsys.readouterr().err
+
+
+def test_processes_share_the_cores_unless_threads_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flags, "cores", lambda *, processes: 8 // processes)
+    alone, shared = flags.parse([BASE]), flags.parse([BASE, "--processes=4"])
+    assert (alone.predict_threads, alone.handler_threads) == (8, 16)
+    assert (shared.predict_threads, shared.handler_threads) == (2, 4)
+    assert flags.parse([BASE, "--processes=4", "--predict_threads=6"]).predict_threads == 6
+
+
+def test_processes_cannot_share_a_unix_socket(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        flags.parse([BASE, "--processes=2", "--grpc_socket_path=/tmp/s"])
+    assert "--grpc_socket_path needs --processes=1" in capsys.readouterr().err

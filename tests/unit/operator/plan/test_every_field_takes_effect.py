@@ -146,6 +146,7 @@ PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             ("enableLargeBatchSplitting", True),
         )
     },
+    "serving.processes": (PLAIN, serving(processes=2)),
     "serving.optimize": (PLAIN, serving(optimize="XLA")),
     "serving.warmup.enabled": (PLAIN, serving(warmup={"enabled": False})),
     "serving.warmup.iterations": (serving(warmup={}), serving(warmup={"iterations": 3})),

@@ -32,3 +32,11 @@ def test_the_first_version_of_cgroups_has_its_own_files(tmp_path: Path, quota: s
 
 def test_without_cgroups_the_affinity_counts(tmp_path: Path) -> None:
     assert cores(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("quota", "processes", "found"), [("max", 2, 4), ("max", 3, 3), ("150000", 2, 1), ("100000", 4, 1)]
+)
+def test_processes_share_the_cores(tmp_path: Path, quota: str, processes: int, found: int) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota} 100000")
+    assert cores(tmp_path, processes=processes) == found

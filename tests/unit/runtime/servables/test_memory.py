@@ -96,3 +96,18 @@ async def test_where_both_do_not_fit_the_old_one_is_unloaded_first_and_too_large
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await manager.close()
+
+
+async def test_loads_into_memory_with_a_limit_wait_for_other_processes(tmp_path: Path) -> None:
+    turn = asyncio.Lock()
+
+    async def load(room: Room) -> None:
+        async with room.reserved(tmp_path):
+            pass
+
+    async with turn:
+        limited = asyncio.create_task(load(Room(lambda: MIB, turn=lambda: turn)))
+        await asyncio.wait_for(load(Room(lambda: None, turn=lambda: turn)), 10)
+        done, _ = await asyncio.wait({limited}, timeout=0.2)
+        assert not done
+    await asyncio.wait_for(limited, 10)

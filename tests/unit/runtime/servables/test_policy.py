@@ -75,3 +75,10 @@ def test_states_only_move_forward() -> None:
             continue
         forward = {target for target in targets if target is not State.FAILED}
         assert all(order.index(target) == order.index(state) + 1 for target in forward)
+
+
+def test_the_old_version_stays_until_the_new_one_is_up_in_each_process() -> None:
+    old = Snapshot(1, State.AVAILABLE, False)
+    assert policy.next_action([old, Snapshot(2, State.AVAILABLE, True, is_up_elsewhere=False)]) is None
+    assert policy.next_action([old, Snapshot(2, State.AVAILABLE, True, is_up_elsewhere=True)]) == Unload(1)
+    assert policy.next_action([Snapshot(1, State.AVAILABLE, False, is_up_elsewhere=False)]) == Unload(1)
