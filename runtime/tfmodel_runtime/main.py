@@ -110,13 +110,7 @@ async def serve(flags: Flags, siblings: Siblings | None = None) -> None:
     file = models.config_file(flags)
     batching = _batching(flags, metrics)
     manager = models.manager(flags, file, metrics, batching, siblings)
-    predictor = Predictor(
-        manager,
-        metrics,
-        threads=flags.predict_threads,
-        most_waiting=flags.max_requests_in_flight,
-        batching=batching,
-    )
+    predictor = _predictor(flags, manager, metrics, batching)
     readiness = Readiness(manager)
     api = ApiV1(
         manager,
@@ -154,6 +148,16 @@ async def serve(flags: Flags, siblings: Siblings | None = None) -> None:
         siblings,
     )
     await Lifecycle(flags, parts).run()
+
+
+def _predictor(flags: Flags, manager: Manager, metrics: Metrics, batching: Batching | None) -> Predictor:
+    return Predictor(
+        manager,
+        metrics,
+        threads=flags.predict_threads,
+        most_waiting=flags.max_requests_in_flight,
+        batching=batching,
+    )
 
 
 def _join(siblings: Siblings, manager: Manager, readiness: Readiness, metrics: Metrics) -> None:

@@ -139,7 +139,7 @@ async def test_a_list_knows_its_age_and_gives_each_object_its_kind(server: Serve
         found = await kube.list("batch/v1", "Job", "lab", labels="a=b")
     assert found.as_of == 41
     assert found.items == ({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "iris-1"}},)
-    assert server.asked[-1][1] == "/apis/batch/v1/namespaces/lab/jobs?labelSelector=a%3Db&limit=250"
+    assert server.asked[-1][1] == "/apis/batch/v1/namespaces/lab/jobs?labelSelector=a%3Db&limit=50"
 
 
 async def test_a_projected_token_is_read_again(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,4 +167,4 @@ async def test_a_long_list_is_asked_for_by_pages_and_only_what_is_kept_of_a_page
     async with client(server.url) as kube:
         found = await kube.list("batch/v1", "Job", keep=lambda one: {"kept": one["metadata"]["name"]})
     assert (found.items, found.as_of) == (({"kept": "a"}, {"kept": "b"}), 41)
-    assert [path.partition("?")[2] for _, path, _, _ in server.asked] == ["limit=250", "limit=250&continue=next"]
+    assert [path.partition("?")[2] for _, path, _, _ in server.asked] == ["limit=50", "limit=50&continue=next"]
