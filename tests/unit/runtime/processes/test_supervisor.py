@@ -17,10 +17,8 @@ def told(text):
     os.write(1, (text + "\\n").encode())
 
 def until_stopped():
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
-    while True:
-        signal.pause()
+    signal.sigwait((signal.SIGTERM,))
+    os._exit(0)
 
 def stop_all():
     os.kill(os.getppid(), signal.SIGTERM)
