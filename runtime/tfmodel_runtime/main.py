@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import uvloop
 from prometheus_client import CollectorRegistry
+from tfmodel.memory import keep_little
 
 from tfmodel_runtime import models
 from tfmodel_runtime.batching import parameters
@@ -59,6 +60,7 @@ _ADMIN_CONNECTIONS = 64
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is told to stop; the exit code of the process."""
     logs.set_up("info")
+    keep_little()
     flags = parse(sys.argv[1:] if arguments is None else arguments)
     logs.set_up(flags.log_level)
     if flags.optimize is Mode.XLA:

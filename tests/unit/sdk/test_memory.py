@@ -2,7 +2,11 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tfmodel.memory import trim
 
@@ -28,3 +32,33 @@ def test_what_was_freed_is_given_back() -> None:
     trim()
     assert before - resident_bytes() > PIECES * BYTES // 2
     library.free(stays)
+
+
+HEAPS = """
+import ctypes, threading
+from tfmodel.memory import keep_little, trim
+if KEEPS_LITTLE:
+    keep_little()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def work():
+    for _ in range(2):
+        block = libc.malloc(20 * 2**20)
+        ctypes.memset(block, 1, 20 * 2**20)
+        libc.free(block)
+    trim()
+
+before = int(open("/proc/self/statm").read().split()[1])
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(int(open("/proc/self/statm").read().split()[1]) - before)
+"""
+
+
+@pytest.mark.parametrize(("keeps_little", "is_kept"), [(False, True), (True, False)])
+def test_a_large_block_that_a_thread_freed_is_given_back(keeps_little: bool, is_kept: bool) -> None:
+    code = HEAPS.replace("KEEPS_LITTLE", str(keeps_little))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert (int(done.stdout) * 4096 > 16 * 2**20) == is_kept
