@@ -15,8 +15,7 @@ export DOCKER_HOST
 mapfile -t nodes < <(docker ps --format '{{.Names}}' --filter "label=io.x-k8s.kind.cluster=$cluster" \
   --filter "label=io.x-k8s.kind.role=worker")
 [ ${#nodes[@]} -gt 0 ] || die "no cluster $cluster here: run hack/cluster/up.sh first"
-ids=$(docker image inspect -f '{{.Id}}' "$@" 2>&1) || die "$ids: run hack/images/build.sh first"
-saved=$cache/images/$(sha256sum <<<"$* $ids" | cut -c1-12).tar
+saved=$("$here/archive.sh" "$@")
 # In a node: the key of the last load, gone with the node.
 mark=/var/lib/tfmodel-images
 
@@ -25,14 +24,6 @@ loaded() {
   for node in "${nodes[@]}"; do
     [ "$(docker exec "$node" cat $mark 2>/dev/null)" = "$saved" ] || return 1
   done
-}
-
-# The last archive is kept: the next cluster gets its images without another save.
-save() { # image...
-  rm -f "$cache"/images/*
-  mkdir -p "$cache/images"
-  docker save -o "$saved.new" "$@"
-  mv "$saved.new" "$saved"
 }
 
 send() { # node
@@ -68,5 +59,4 @@ if loaded; then
   say "the nodes hold $* already"
   exit 0
 fi
-[ -s "$saved" ] || step "images saved: $*" save "$@"
 step "images into ${nodes[*]}" send_all

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All that the end-to-end tests need: a cluster, and our images in it; prints the path of its KUBECONFIG.
-# The images are built while the cluster's own parts are: the first waits for the network, the second for the processor.
+# The images are built and saved while the cluster's own parts are: the first waits for the network, the second for the processor.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
 source "$here/steps.sh"
@@ -8,7 +8,12 @@ source "$here/steps.sh"
 "$here/engine.sh" >/dev/null
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
-"$repository/hack/images/build.sh" >"$list" &
+built() {
+  "$repository/hack/images/build.sh" >"$list"
+  mapfile -t images <"$list"
+  "$here/archive.sh" "${images[@]}" >/dev/null
+}
+built &
 building=$!
 path=$("$here/up.sh")
 wait $building || die "the images could not be built"

@@ -10,8 +10,8 @@ from importlib.metadata import version
 
 import uvloop
 from prometheus_client import CollectorRegistry
-from tfmodel.memory import keep_little
 
+from tfmodel.memory import keep_little
 from tfmodel_runtime import models
 from tfmodel_runtime.batching import parameters
 from tfmodel_runtime.batching.batching import Batching

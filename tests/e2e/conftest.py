@@ -1,15 +1,20 @@
 """The cluster that KUBECONFIG names, with the operator installed by helm, and a namespace for each test.
 
+Modules run beside each other, in several processes. test_operator.py stops the operator
+and is for a run of its own.
 Every namespace enforces the restricted Pod Security Standard, so that no pod of ours can need more.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import subprocess
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +48,14 @@ def cluster() -> str:
     return found
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """What only one process of a test run does at a time."""
+    with Path(tempfile.gettempdir(), "tfmodel-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def helm_install(*settings: str) -> str:
     """helm upgrade --install of the chart, as the README says it; returns what helm printed."""
     arguments = [part for setting in settings for part in ("--set", setting)]
@@ -58,7 +71,8 @@ def helm_install(*settings: str) -> str:
 def operator(cluster: str) -> Namespace:
     """The operator's namespace, with one replica of it running."""
     assert cluster
-    helm_install("replicas=1")
+    with alone():
+        helm_install("replicas=1")
     return Namespace(SYSTEM)
 
 
