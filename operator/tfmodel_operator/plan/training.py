@@ -85,8 +85,10 @@ def pods_of_job(job: Manifest, seen: Observation) -> list[Manifest]:
 
 def report_of_job(job: Manifest, seen: Observation) -> ExportReport | None:
     """What the export step of a completed Job reported."""
-    if condition_of(job, "Complete") is None:
-        return None
+    return None if condition_of(job, "Complete") is None else _reported(job, seen)
+
+
+def _reported(job: Manifest, seen: Observation) -> ExportReport | None:
     reports = [report_of(pod) for pod in pods_of_job(job, seen) if at(pod, "status", "phase") == "Succeeded"]
     return next((report for report in reports if report is not None and report.version is not None), None)
 
@@ -181,7 +183,7 @@ def _state(job: Manifest, seen: Observation, report: ExportReport | None) -> Sta
         return "Failed"
     if condition_of(job, "Suspended") is not None:
         return "Suspended"
-    started = any(_running(pod) for pod in pods_of_job(job, seen))
+    started = any(_running(pod) for pod in pods_of_job(job, seen)) or _reported(job, seen) is not None
     return "Running" if started else "Pending"
 
 
@@ -197,7 +199,7 @@ def _step(job: Manifest, seen: Observation, state: State, found: LastFailure | N
     if state == "Suspended":
         return ConditionReason.SUSPENDED
     running = {_running(pod) for pod in pods_of_job(job, seen)}
-    if EXPORT_CONTAINER in running:
+    if EXPORT_CONTAINER in running or _reported(job, seen) is not None:
         return ConditionReason.EXPORTING
     if FETCH_CONTAINER in running:
         return ConditionReason.FETCHING

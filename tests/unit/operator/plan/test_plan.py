@@ -78,6 +78,14 @@ def test_the_export_step_shows() -> None:
     assert made.status.phase == "Exporting"
 
 
+def test_it_shows_until_the_job_is_over_too() -> None:
+    model = a_tfmodel()
+    finished, pod = a_finished_run(model)
+    finished["status"].pop("conditions")
+    made = planned(model, jobs=(finished,), pods=(pod,))
+    assert (made.status.phase, made.status.training and made.status.training.state) == ("Exporting", "Running")
+
+
 def test_a_finished_run_is_served() -> None:
     model = a_tfmodel()
     finished, pod = a_finished_run(model)
