@@ -27,6 +27,7 @@ BATCH_WAITS = f"tfmodel_runtime_batch_wait_seconds_bucket{{{CHOSEN}}}"
 BATCH_QUEUE = f"tfmodel_runtime_batch_queue_requests{{{CHOSEN}}}"
 HANDLER_LOADS = 'tfmodel_runtime_handler_loads_total{namespace=~"$namespace"}'
 HANDLER_HANGS = 'tfmodel_runtime_handler_hanging_threads{namespace=~"$namespace"}'
+PROCESS_RESTARTS = 'tfmodel_runtime_process_restarts_total{namespace=~"$namespace"}'
 TRAININGS = f"{{{CHOSEN}}}"
 IN_FLIGHT = 'tfmodel_runtime_requests_in_flight{namespace=~"$namespace"}'
 MODEL = "{{namespace}}/{{model}} v{{version}}"
@@ -181,6 +182,11 @@ FLEET = (
             (f"sum by (namespace, pod, result) (increase({HANDLER_LOADS}[1h]))", "{{namespace}}/{{pod}} {{result}}"),
             (f"max by (namespace, pod) ({HANDLER_HANGS})", "{{namespace}}/{{pod}} hanging"),
         ),
+    ),
+    Panel(
+        "Processes that ended",
+        "Of several in a pod, in the last hour; another took the place of each.",
+        ((f"sum by (namespace, pod) (increase({PROCESS_RESTARTS}[1h]))", "{{namespace}}/{{pod}}"),),
     ),
 )
 OPERATOR = (

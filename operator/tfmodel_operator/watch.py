@@ -38,7 +38,7 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 _LISTING_SECONDS = 60.0
 _KEPT_SECONDS = 0.1
 """How long kopf holds on to an object after its event: by its default, all of a long list would be in memory at once."""
-_AFTER_LISTING_SECONDS = 5.0
+AFTER_LISTING_SECONDS = 5.0
 
 Receive = Callable[[str | None, Manifest], None]
 
@@ -175,7 +175,7 @@ def _receiver(receive: Receive, gap: asyncio.Event) -> Receive:
 async def _fill_gaps(gap: asyncio.Event, on_gap: Callable[[], Awaitable[None]]) -> None:
     while True:
         await gap.wait()
-        await asyncio.sleep(_AFTER_LISTING_SECONDS)
+        await asyncio.sleep(AFTER_LISTING_SECONDS)
         gap.clear()
         await on_gap()
 

@@ -32,7 +32,7 @@ def trained(namespace: Namespace, name: str, percent: int) -> dict[str, Any]:
         found = training_of(namespace, name)
         return found if (found.get("progressPercentage") or 0) >= percent else None
 
-    found: dict[str, Any] = namespace.wait_until(look, f"{percent} % of {name}")
+    found: dict[str, Any] = namespace.wait_until(look, f"{percent} % of {name}", 300)
     return found
 
 
@@ -79,6 +79,7 @@ def plot(namespace: Namespace, name: str, *flags: str) -> str:
     return run(sys.executable, "-m", "tfmodel_cli.main", "plot", name, "--namespace", namespace.name, *flags)
 
 
+@pytest.mark.timeout(900)  # three pods in turn, which take long where others compute
 def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: Namespace, tmp_path: Path) -> None:
     namespace.kubectl(
         "apply", "-f", str(EXAMPLES / "digits" / "configmap.yaml"), "-f", str(EXAMPLES / "digits" / "data.yaml")

@@ -71,6 +71,7 @@ MANIFESTS: dict[str, Json] = {
         },
         "serving": {
             "replicas": 2,
+            "processes": 2,
             "versionPolicy": {"latest": {"count": 2}},
             "pinnedVersion": 1,
             "optimize": "XLA",

@@ -14,6 +14,7 @@ from testkit.audit import OPERATOR, Audit
 from testkit.finishing import finish
 from testkit.operating import job_of, operating, until
 from testkit.tiny_models import tfmodel, training
+from tfmodel_operator.watch import AFTER_LISTING_SECONDS
 
 REST_SECONDS = 12
 
@@ -51,7 +52,7 @@ def test_tfmodels_that_rest_cost_no_call_but_the_lease(server: ApiServer, audit:
         [job] = until(lambda: job_of(server, "stopped"), "the Job is made")
         finish(server, job)
         until(lambda: phases(server) == {"held": "Suspended", "stopped": "Stopped"}, "both rest")
-        time.sleep(3)
+        time.sleep(AFTER_LISTING_SECONDS + 3)
         made = audit.calls()
         time.sleep(REST_SECONDS)
         assert made.of("patch") > 0, "the operator is not who is counted"

@@ -46,7 +46,7 @@ async def test_the_first_listing_of_a_kind_may_hide_deletes() -> None:
 
 
 async def test_a_gap_is_filled_once_the_listing_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_AFTER_LISTING_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "AFTER_LISTING_SECONDS", 0.0)
     gap, filled = asyncio.Event(), asyncio.Semaphore(0)
 
     async def fill() -> None:
