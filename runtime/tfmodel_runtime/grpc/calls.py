@@ -1,7 +1,7 @@
 """Calls: a stream that carries one, from its first byte to its status.
 
-A unary call is answered by a coroutine, which is run at once and becomes a task only if it has to wait. A conversation, such as
-reflection's, answers each message as it comes. Causes become status codes here and nowhere else.
+A unary call is answered by a function that takes it at once, where its method has one and it is light, else by a coroutine, which is
+run at once and becomes a task only if it has to wait. A conversation, such as reflection's, answers each message as it comes. Causes become status codes here and nowhere else.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ _BODY_LATE = "the request's message took too long to come"
 _STOPPING = "the server is stopping"
 
 
+Told = Callable[["bytes | RuntimeFault"], None]
+
+
 class Context(Protocol):
     """What a method is told beside the request."""
 
@@ -42,10 +45,15 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """A method of one request and one answer."""
+    """A method of one request and one answer.
+
+    `at_once` takes a request whose serialized answer, or why there is none, it tells now or a little later, without a task; false if the
+    request is for `function`.
+    """
 
     function: Callable[[Any, Context], Awaitable[Any]]
     request_type: Any
+    at_once: Callable[[Any, Context, Told], bool] | None = None
 
 
 class Conversation(Protocol):
@@ -200,17 +208,27 @@ class UnaryCall(_Call):
         except DecodeError:
             self.fail(Code.INTERNAL, f"the message is no {self._method.request_type.DESCRIPTOR.full_name}")
             return
-        self._task = eager.start(self._loop, self._answer(request))
-        if self._task is not None:
+        at_once = self._method.at_once
+        if at_once is None or not at_once(request, self, self._told):
+            self._task = eager.start(self._loop, self._answer(request))
+            if self._task is None:
+                return
+        if self._stream is not None:
             self._watch_deadline()
+
+    def _told(self, answer: bytes | RuntimeFault) -> None:
+        if isinstance(answer, bytes):
+            self._succeed(answer)
+            return
+        code = code_of(answer)
+        self.fail(code, str(answer), is_early=code in statuses.BUSY)
 
     async def _answer(self, request: Any) -> None:
         try:
             answer = await self._method.function(request, self)
             self._succeed(answer.SerializeToString())
         except RuntimeFault as fault:
-            code = code_of(fault)
-            self.fail(code, str(fault), is_early=code in statuses.BUSY)
+            self._told(fault)
         except StatusError as status:
             self.fail(status.code, str(status))
         except Exception:  # noqa: BLE001 - the rim: whatever it is, the client gets an answer and the log the cause

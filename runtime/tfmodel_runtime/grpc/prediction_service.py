@@ -7,8 +7,8 @@ from typing import Any
 from tfmodel.wire import messages
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
-from tfmodel_runtime.errors import InvalidInputError
-from tfmodel_runtime.grpc.calls import Context, Method, Unary
+from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
+from tfmodel_runtime.grpc.calls import Context, Method, Told, Unary
 from tfmodel_runtime.methods import classification, examples, multi_inference, prediction, regression
 from tfmodel_runtime.model_info import metadata
 from tfmodel_runtime.predict import Call, Predictor
@@ -16,6 +16,7 @@ from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.servable import Handle
 
 SERVICE = "tensorflow.serving.PredictionService"
+_MOST_BYTES_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class PredictionService:
     def methods(self) -> Mapping[str, Method]:
         """The methods."""
         return {
-            "Predict": Unary(self.predict, messages.PredictRequest),
+            "Predict": Unary(self.predict, messages.PredictRequest, self.predict_at_once),
             "Classify": Unary(self.classify, messages.ClassificationRequest),
             "Regress": Unary(self.regress, messages.RegressionRequest),
             "MultiInference": Unary(self.multi_inference, messages.MultiInferenceRequest),
@@ -52,12 +53,24 @@ class PredictionService:
     async def predict(self, request: Any, context: Context) -> Any:
         """PredictionService.Predict."""
         return await self._predictor.predict(
-            _call(request, context, "predict"),
-            lambda signature: prediction.ask(request, signature),
-            lambda handle, signature, outputs: prediction.answer(
-                _effective_spec(handle, signature), outputs, self._encode_tensor
-            ),
+            _call(request, context, "predict"), lambda signature: prediction.ask(request, signature), self._answer
         )
+
+    def predict_at_once(self, request: Any, context: Context, told: Told) -> bool:
+        """PredictionService.Predict of a light call; false if it is for `predict`, as is all that is wrong in any way."""
+        try:
+            call = _call(request, context, "predict")
+        except RuntimeFault:
+            return False
+        return call.body_bytes <= _MOST_BYTES_AT_ONCE and self._predictor.at_once(
+            call,
+            lambda signature: prediction.ask(request, signature),
+            lambda handle, signature, outputs: self._answer(handle, signature, outputs).SerializeToString(),
+            told,
+        )
+
+    def _answer(self, handle: Handle, signature: Signature, outputs: Mapping[str, Array]) -> Any:
+        return prediction.answer(_effective_spec(handle, signature), outputs, self._encode_tensor)
 
     async def classify(self, request: Any, context: Context) -> Any:
         """PredictionService.Classify."""

@@ -13,7 +13,7 @@ import pytest
 from tfmodel.wire import messages
 from tfmodel_runtime.errors import InvalidInputError, OverloadedError
 from tfmodel_runtime.grpc.assembly import Intake
-from tfmodel_runtime.grpc.calls import Context, Method, Unary
+from tfmodel_runtime.grpc.calls import Context, Method, Told, Unary
 from tfmodel_runtime.grpc.dispatch import Dispatcher
 from tfmodel_runtime.grpc.framing import prefixed
 from tfmodel_runtime.grpc.health import HealthService
@@ -27,6 +27,7 @@ from tfmodel_runtime.http2.shared import Shared
 from tfmodel_runtime.security.tokens import Tokens
 
 Function = Callable[[Any, Context], Awaitable[Any]]
+AtOnce = Callable[[Any, Context, Told], bool]
 ASKED = messages.HealthCheckRequest(service="x").SerializeToString()
 MOST = 1000
 
@@ -53,20 +54,21 @@ class Service:
 
     name = "s"
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, at_once: AtOnce | None = None) -> None:
         self._function = function
+        self._at_once = at_once
 
     def methods(self) -> Mapping[str, Method]:
-        return {"M": Unary(self._function, messages.HealthCheckRequest)}
+        return {"M": Unary(self._function, messages.HealthCheckRequest, self._at_once)}
 
 
 class Client:
     """The other end of a connection; `statuses` are those that came, with their texts."""
 
-    def __init__(self, function: Function, tokens: Tokens | None = None) -> None:
+    def __init__(self, function: Function, tokens: Tokens | None = None, at_once: AtOnce | None = None) -> None:
         self.health = HealthService(["s"])
         self.intake = Intake(asyncio.get_running_loop(), MOST, 10 * MOST, 60.0)
-        dispatcher = Dispatcher([Service(function), self.health], self.intake, tokens)
+        dispatcher = Dispatcher([Service(function, at_once), self.health], self.intake, tokens)
         self.transport = Transport()
         self.connection = Connection(Shared(Limits(), dispatcher.begin))
         self.connection.connection_made(cast("asyncio.Transport", self.transport))
@@ -272,3 +274,53 @@ async def test_watch_tells_of_changes_and_of_nothing_else() -> None:
     client.health.set_serving(is_serving=True)
     written = client.transport.written
     assert (before, written.count(prefixed(b"\x08\x02")), written.count(prefixed(b"\x08\x01"))) == (1, 1, 1)
+
+
+class AtOnceFor:
+    """Takes calls without a task; `told` is what answers the last of them."""
+
+    def __init__(self, *, takes: bool) -> None:
+        self._takes = takes
+        self.told: Told | None = None
+
+    def __call__(self, _request: Any, _context: Context, told: Told) -> bool:
+        self.told = told if self._takes else None
+        return self._takes
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b"", ("0", "")),
+        (OverloadedError("full"), ("14", "full")),
+        (bytes(MOST + 1), ("8", "SERVER: Sent message larger than max (1001 vs. 1000)")),
+    ],
+)
+async def test_a_call_that_is_taken_at_once_is_answered_when_that_is_told(
+    answer: bytes | OverloadedError, status: tuple[str, str]
+) -> None:
+    taken = AtOnceFor(takes=True)
+    client = Client(raising(AssertionError("not asked")), at_once=taken)
+    client.call()
+    assert client.statuses == []
+    assert taken.told is not None
+    taken.told(answer)
+    assert client.statuses == [status]
+    assert client.connection.streams == {}
+
+
+async def test_a_call_that_is_not_taken_at_once_goes_the_other_way() -> None:
+    client = Client(answering, at_once=AtOnceFor(takes=False))
+    client.call()
+    assert client.statuses == [("0", "")]
+
+
+async def test_what_was_taken_at_once_has_a_deadline_and_an_answer_after_it_goes_nowhere() -> None:
+    taken = AtOnceFor(takes=True)
+    client = Client(answering, at_once=taken)
+    client.call(grpc_timeout="20m")
+    await asyncio.sleep(0.1)
+    assert client.statuses == [("4", "Deadline Exceeded")]
+    assert taken.told is not None
+    taken.told(b"")
+    assert client.statuses == [("4", "Deadline Exceeded")]
