@@ -103,9 +103,8 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         for number in _STOPS:
             loop.add_signal_handler(number, self._on_signal)
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, _STOPS
-        )  # a process that was forked for this has them blocked until here
+        # A process that was forked for this has them blocked until here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
     def _on_signal(self) -> None:
         if self._stop.is_set():

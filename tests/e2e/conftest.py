@@ -1,7 +1,6 @@
 """The cluster that KUBECONFIG names, with the operator installed by helm, and a namespace for each test.
 
-Modules run beside each other, in several processes. test_operator.py stops the operator
-and is for a run of its own.
+Modules run beside each other, in several processes; test_operator.py stops the operator and is for a run of its own.
 Every namespace enforces the restricted Pod Security Standard, so that no pod of ours can need more.
 """
 
