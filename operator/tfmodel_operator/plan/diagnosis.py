@@ -47,6 +47,9 @@ _HINTS: Mapping[FailureReason, str] = {
     FailureReason.INTERNAL_ERROR: "see logTail; please report it",
 }
 
+_SIGKILLED = 137
+_STEPS = (TRAIN_CONTAINER, FETCH_CONTAINER, EXPORT_CONTAINER)
+
 Matcher = Callable[[Manifest, Manifest, str], LastFailure | None]
 
 
@@ -124,14 +127,30 @@ def _ended(state: Manifest) -> Manifest | None:
 
 def _oom_killed(pod: Manifest, state: Manifest, section: str) -> LastFailure | None:
     ended = _ended(state)
-    if ended is None or ended.get("reason") != "OOMKilled":
+    if ended is None:
         return None
-    limit = _memory_limit(pod, str(state.get("name")))
-    message = f"container {state.get('name')} exceeded its memory limit{f' of {limit}' if limit else ''} and was killed"
+    name, limit = str(state.get("name")), _memory_limit(pod, str(state.get("name")))
+    if ended.get("reason") == "OOMKilled":
+        message = f"container {name} exceeded its memory limit{f' of {limit}' if limit else ''} and was killed"
+    elif limit and _killed_unasked(pod, name, ended):
+        message = (
+            f"container {name} was killed (exit code 137), most likely because it exceeded its memory limit of {limit}"
+        )
+    else:
+        return None
     tail = log_tail(ended.get("message"))
     return failure(
         FailureReason.OOM_KILLED, message, section=section, retriable=True, log_tail=tail, **_where(pod, state)
     )
+
+
+def _killed_unasked(pod: Manifest, name: str, ended: Manifest) -> bool:
+    """Whether SIGKILL ended a step of a run though neither a deleted pod nor a probe asked for it.
+
+    The container runtime learns of an exit and of its cause apart, so that an exit for memory can reach status as a mere Error.
+    """
+    asked = at(pod, "metadata", "deletionTimestamp") is not None or name not in _STEPS
+    return ended.get("exitCode") == _SIGKILLED and not asked
 
 
 def _memory_limit(pod: Manifest, container: str) -> str | None:

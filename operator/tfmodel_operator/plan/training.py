@@ -69,7 +69,7 @@ def _wanted(model: TFModel, seen: Observation, key: str, now: datetime) -> Run:
     recorded = _recorded(model, key)
     if recorded is not None:
         step = ConditionReason.RUN_SUCCEEDED if recorded.state == "Succeeded" else ConditionReason.PENDING
-        return Run(key, name, job, recorded.state, step, recorded)
+        return Run(key, name, job, recorded.state, step, _with_cause(model, seen, job, recorded))
     if job is None:
         found = _not_started(model, key, name)
         return replace(found, waits_for=_before(seen, now)) if found.state == "Pending" else found
@@ -102,6 +102,17 @@ def _recorded(model: TFModel, key: str) -> TrainingStatus | None:
         if version.run_key == key and version.state != "Retired":
             return _of_version(model, key, version)
     return None
+
+
+def _with_cause(model: TFModel, seen: Observation, job: Manifest | None, recorded: TrainingStatus) -> TrainingStatus:
+    """A failure's cause as its pod tells it now: what a container said last can be seen later than the end of its Job."""
+    known = recorded.last_failure
+    if recorded.state != "Failed" or job is None or known is None:
+        return recorded
+    found = _failure(model, seen, job, report_of_job(job, seen))
+    if found is None or known.pod not in (None, found.pod):
+        return recorded
+    return recorded.model_copy(update={"last_failure": found})
 
 
 def _of_version(model: TFModel, key: str, version: VersionStatus) -> TrainingStatus:

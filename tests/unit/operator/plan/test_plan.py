@@ -139,6 +139,21 @@ def test_a_failed_run_whose_job_was_deleted_is_not_run_again() -> None:
     assert conditions_of(made.status)["Trained"] == ("False", "UserCodeError")
 
 
+def test_what_a_container_said_last_can_come_after_the_end_of_its_job() -> None:
+    model = a_tfmodel()
+    jobs = (a_job(model, "Failed", reason="BackoffLimitExceeded"),)
+    first = planned(model, jobs=jobs, pods=(a_job_pod(model, ended("train", 1)),))
+    said = a_job_pod(model, ended("train", 1, message="ValueError: boom"), phase="Failed")
+    second = planned(after(model, first), jobs=jobs, pods=(said,))
+    assert second.status.training is not None
+    failure = second.status.training.last_failure
+    assert failure is not None
+    assert failure.log_tail == ["ValueError: boom"]
+    of_another = a_job_pod(model, ended("train", 2, message="before it"), phase="Failed", number=1)
+    assert planned(after(model, second), jobs=jobs, pods=(of_another,)).status.training == second.status.training
+    assert planned(after(model, second), jobs=jobs).status.training == second.status.training
+
+
 def test_a_job_that_was_lost_before_it_ended_is_made_again() -> None:
     model = a_tfmodel()
     first = planned(model, jobs=(a_job(model, active=1),), pods=(a_job_pod(model, running("train")),))
