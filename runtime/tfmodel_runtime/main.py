@@ -41,9 +41,9 @@ from tfmodel_runtime.processes.told import Told
 from tfmodel_runtime.rest.api_v1 import ApiV1
 from tfmodel_runtime.rest.api_v2 import ApiV2
 from tfmodel_runtime.rest.app import AdminApp, Operations, RestApp
-from tfmodel_runtime.rest.connection import Limits
 from tfmodel_runtime.rest.express import Express
 from tfmodel_runtime.rest.gate import OPERATIONS, Application, Gate, Rules
+from tfmodel_runtime.rest.guests import Limits
 from tfmodel_runtime.rest.server import RestServer
 from tfmodel_runtime.security import tls
 from tfmodel_runtime.security.follow import follow

@@ -70,9 +70,9 @@ class Predictor:
     def __init__(
         self, manager: Manager, metrics: Metrics, *, threads: int, most_waiting: int, batching: Batching | None = None
     ) -> None:
-        self._manager = manager
-        self._metrics = metrics
-        self._slots = Slots(threads)
+        self.manager = manager
+        self.metrics = metrics
+        self.slots = Slots(threads)
         self._inline = Inline()
         self._most_waiting = most_waiting
         self._batching = batching
@@ -92,7 +92,7 @@ class Predictor:
         code = Code.INTERNAL
         self._enter()
         try:
-            with self._manager.acquire(call.model, call.version, call.label) as handle:
+            with self.manager.acquire(call.model, call.version, call.label) as handle:
                 request = request.of(str(handle.version), "")
                 signature = select(handle) if select else _signature(handle, call)
                 request = request.of(str(handle.version), signature.name)
@@ -107,7 +107,7 @@ class Predictor:
         finally:
             self.in_flight -= 1
             if call.is_counted:
-                self._metrics.answered(request, code.name, time.perf_counter() - begun)
+                self.metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
 
     def at_once(
@@ -118,17 +118,17 @@ class Predictor:
         False if it is for `predict`, which tells what is wrong where something is; then nothing was done or counted. What the
         caller makes of the answer in `done` must not fail.
         """
-        if self._batching is not None or self.in_flight >= self._most_waiting:
+        if not self.has_room():
             return False
         begun = time.perf_counter()
         try:
-            servable, handle = self._manager.hold(call.model, call.version, call.label)
+            servable, handle = self.manager.hold(call.model, call.version, call.label)
         except RuntimeFault:
             return False
         signature = handle.model.signatures.get(call.signature or DEFAULT_SIGNATURE)
         work = None if signature is None else self._light_work(call, handle, signature, decode)
         if work is None or signature is None:
-            self._manager.release(servable)
+            self.manager.release(servable)
             return False
         request = Request(call.model, str(handle.version), signature.name, call.method, call.protocol)
         self.in_flight += 1
@@ -144,13 +144,17 @@ class Predictor:
                 _log.exception("a request failed in a way that was not foreseen", exc_info=unforeseen)
                 answer, code = UNFORESEEN, Code.INTERNAL
             self.in_flight -= 1
-            self._manager.release(servable)
-            self._metrics.answered(request, code.name, time.perf_counter() - begun)
+            self.manager.release(servable)
+            self.metrics.answered(request, code.name, time.perf_counter() - begun)
             done(answer)
 
         work.done = finish
         self._inline.submit(work)
         return True
+
+    def has_room(self) -> bool:
+        """Whether a light call may be made without its turn in a queue."""
+        return self._batching is None and self.in_flight < self._most_waiting
 
     def _encoded(
         self,
@@ -162,7 +166,7 @@ class Predictor:
     ) -> Answer:
         if error is not None:
             raise error
-        self._metrics.ran(request, time.perf_counter() - begun)
+        self.metrics.ran(request, time.perf_counter() - begun)
         return encode(outputs or {})
 
     def _light_work(self, call: Call, handle: Handle, signature: Signature, decode: Decode) -> Work | None:
@@ -190,7 +194,7 @@ class Predictor:
             return await self._work(call.body_bytes, reader)
         except RuntimeFault as fault:
             request = Request(call.model, "", "", call.method, call.protocol)
-            self._metrics.answered(request, code_of(fault).name, time.perf_counter() - begun)
+            self.metrics.answered(request, code_of(fault).name, time.perf_counter() - begun)
             raise
 
     def tell(self, call: Call, telling: Callable[[], Answer]) -> Answer:
@@ -206,7 +210,7 @@ class Predictor:
             code = code_of(fault)
             raise
         finally:
-            self._metrics.told(Request(call.model, "", "", call.method, call.protocol), code.name)
+            self.metrics.told(Request(call.model, "", "", call.method, call.protocol), code.name)
 
     async def _run(
         self,
@@ -221,9 +225,9 @@ class Predictor:
         ask = await self._work(call.body_bytes, lambda: decode(signature))
         begun = time.perf_counter()
         outputs = await self._outputs(deadline, handle, signature, ask)
-        self._metrics.ran(request, time.perf_counter() - begun)
+        self.metrics.ran(request, time.perf_counter() - begun)
         if ask.examples:
-            self._metrics.tfserving.examples(request.model, ask.examples)
+            self.metrics.tfserving.examples(request.model, ask.examples)
         size = sum(array.nbytes for array in outputs.values())
         return await self._work(size, lambda: encode(handle, signature, outputs))
 
@@ -231,7 +235,7 @@ class Predictor:
         """Work on so many bytes: here, or in a thread if it may take long."""
         if size < _LARGE_BYTES:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self._slots.threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self.slots.threads, work)
 
     async def _outputs(
         self, deadline: float | None, handle: Handle, signature: Signature, ask: Ask
@@ -245,7 +249,7 @@ class Predictor:
         work = Work(handle.model, signature, ask, deadline, None)
         work.look()
         if not self._inline.takes(work):
-            return await self._slots.run(work)
+            return await self.slots.run(work)
         return await self._in_loop(work)
 
     async def _in_loop(self, work: Work) -> Outputs:
@@ -271,7 +275,7 @@ class Predictor:
 
     def close(self) -> None:
         """Ends the threads once they are idle."""
-        self._slots.close()
+        self.slots.close()
         if self._batching is not None:
             self._batching.close()
 

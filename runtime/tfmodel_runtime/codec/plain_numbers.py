@@ -51,9 +51,14 @@ _layouts: dict[bytes, _Layout] = {}
 _held_bytes = 0
 
 
+def skeleton(body: bytes) -> bytes:
+    """All of a body but numbers and space."""
+    return body.translate(None, _OF_NUMBERS)
+
+
 def read(body: bytes) -> Plain | None:
     """The numbers of a body whose skeleton is known; None if it must be read with care."""
-    layout = _layouts.get(body.translate(None, _OF_NUMBERS))
+    layout = _layouts.get(skeleton(body))
     if layout is None:
         return None
     try:
@@ -88,12 +93,12 @@ def learn(body: bytes, root: Any, shape: tuple[int, ...]) -> None:
     is_named = "signature_name" in root
     if key is None or not isinstance(root[key], list) or len(root) != 1 + is_named or not prod(shape):
         return
-    skeleton = body.translate(None, _OF_NUMBERS)
-    if len(skeleton) > _MOST_BYTES // 4:
+    found = skeleton(body)
+    if len(found) > _MOST_BYTES // 4:
         return
-    if _held_bytes + len(skeleton) > _MOST_BYTES:
+    if _held_bytes + len(found) > _MOST_BYTES:
         _layouts.clear()
         _held_bytes = 0
-    if skeleton not in _layouts:
-        _held_bytes += len(skeleton)
-        _layouts[skeleton] = _Layout(key, shape, is_named)
+    if found not in _layouts:
+        _held_bytes += len(found)
+        _layouts[found] = _Layout(key, shape, is_named)

@@ -1,14 +1,14 @@
 """Predict requests and answers of TensorFlow Serving's REST API (contract section 3): rows and columns."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from tfmodel_runtime.codec import plain_numbers
 from tfmodel_runtime.codec.json_text import excerpt, numbers, parse, quoted, rows, write
 from tfmodel_runtime.codec.json_values import FLOATS, RANGES, array_of, is_base64, to_type
-from tfmodel_runtime.codec.plain_numbers import Plain
+from tfmodel_runtime.codec.plain_numbers import Form, Plain
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
@@ -27,7 +27,7 @@ class Request:
         self._body = body
         self.plain = plain
         self._root: Mapping[str, Any] | None = None
-        self.form: Literal["row", "columnar"]
+        self.form: Form
         """How the answer is laid out."""
         if plain is not None and (plain.signature_name is None or isinstance(plain.signature_name, str)):
             self.signature_name = plain.signature_name or DEFAULT_SIGNATURE
@@ -219,8 +219,13 @@ def _from_columns(inputs: Any, signature: Signature) -> dict[str, Array]:
     return {alias: array_of(inputs, spec)}
 
 
-def answer(request: Request, outputs: Mapping[str, Array]) -> bytes:
-    """The body of the answer, in the layout of the request.
+def around(form: Form) -> tuple[bytes, bytes]:
+    """What stands before and after the values of a single output, in a layout."""
+    return (_ROWS if form == "row" else _COLUMNS), _END
+
+
+def answer(form: Form, outputs: Mapping[str, Array]) -> bytes:
+    """The body of the answer, in the layout that its request had.
 
     Raises:
         InvalidInputError: the outputs have no form in that layout.
@@ -228,8 +233,9 @@ def answer(request: Request, outputs: Mapping[str, Array]) -> bytes:
     if len(outputs) == 1:
         written = numbers(next(iter(outputs.values())))
         if written is not None:
-            return (_ROWS if request.form == "row" else _COLUMNS) + written + _END
-    text = _as_rows(outputs) if request.form == "row" else _as_columns(outputs)
+            begin, end = around(form)
+            return begin + written + end
+    text = _as_rows(outputs) if form == "row" else _as_columns(outputs)
     return text.encode("utf-8", errors="surrogateescape")
 
 

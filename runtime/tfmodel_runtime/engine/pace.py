@@ -8,7 +8,7 @@ time.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, prod
+from math import ceil, inf, prod
 
 from tfmodel_runtime.engine.tensors import Array
 
@@ -21,6 +21,7 @@ _STALL_SECONDS = 0.1
 """A run that waits so long, time and again, waits by itself."""
 _MOST_SURPRISES = 5
 _FARTHEST = 4.0
+_WORTH = 9
 _FIRST_PENANCE = 64
 _LONGEST_PENANCE = 2**16
 
@@ -61,6 +62,12 @@ class Pace:
         if not self.row_seconds:
             return most
         return max(1, min(most, 1 + int((seconds - self.seconds) / self.row_seconds))) if self.batches else 1
+
+    def enough_rows(self, most: int) -> int:
+        """Rows of a call beyond which one more would save less than a tenth of what a row costs: the call's own cost is shared out."""
+        if not self.row_seconds or self.seconds == inf:
+            return most
+        return max(1, min(most, ceil(_WORTH * (self.seconds - self.row_seconds) / self.row_seconds)))
 
     @property
     def is_suspect(self) -> bool:

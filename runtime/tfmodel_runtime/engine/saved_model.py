@@ -30,7 +30,7 @@ from tfmodel_runtime.errors import ExecutionError, LoadError, TimedOutError
 from tfmodel_runtime.statuses import Code
 
 _log = logging.getLogger(__name__)
-_SLOW_SECONDS = 0.005
+_SLOW_SECONDS = 0.05
 _MOST_CALLS = 64
 
 

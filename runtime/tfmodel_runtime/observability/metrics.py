@@ -4,7 +4,7 @@ Labels are bounded: `model`, `version` and `signature` are empty for a request t
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -125,6 +125,14 @@ class Metrics:
         tally.add(code, seconds)
         if tfserving is not None:
             tfserving.answered(code, seconds)
+
+    def answered_together(self, request: Request, times: Sequence[float], run_seconds: float) -> None:
+        """Requests that asked for the same, and shared a call of so many seconds, succeeded; the longest time comes first."""
+        tally, tfserving = self._counts.get(request) or self._counts_of(request)
+        tally.add_all(times)
+        if tfserving is not None:
+            tfserving.answered_all(times)
+            tfserving.ran(run_seconds, len(times))
 
     def _counts_of(self, request: Request) -> "tuple[Tally, TfServingTally | None]":
         is_known = bool(request.version) or request.model in self._known

@@ -6,7 +6,7 @@ under an empty name, so that requests cannot make labels.
 """
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from google.protobuf import text_format
@@ -38,7 +38,7 @@ def path_of(config: str) -> str | None:
 
 
 Labels = tuple[str, ...]
-Buckets = Callable[[float], None]
+Buckets = Callable[[float, int], None]
 
 
 class _Counter:
@@ -64,13 +64,13 @@ class _Histogram:
         self._bounds = bounds
         self.points: dict[Labels, tuple[list[int], list[float]]] = {}
 
-    def add(self, labels: Labels, value: float) -> None:
+    def add(self, labels: Labels, value: float, count: int = 1) -> None:
         found = self.points.get(labels)
         if found is None:
             found = self.points[labels] = ([0] * (len(self._bounds) + 1), [0.0])
         buckets, total = found
-        buckets[bisect.bisect_right(self._bounds, value)] += 1
-        total[0] += value
+        buckets[bisect.bisect_right(self._bounds, value)] += count
+        total[0] += value * count
 
     def lines(self, name: str) -> Iterator[str]:
         limits = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
@@ -106,11 +106,17 @@ class TfServingTally:
         """A request was answered; latency counts for those that succeeded."""
         self._requests.add((self._model, status), 1)
         if status == "OK":
-            self._latency(seconds * 1e6)
+            self._latency(seconds * 1e6, 1)
 
-    def ran(self, seconds: float) -> None:
-        """The model ran for a request."""
-        self._runtime(seconds * 1e6)
+    def answered_all(self, times: Sequence[float]) -> None:
+        """Requests succeeded."""
+        self._requests.add((self._model, "OK"), len(times))
+        for seconds in times:
+            self._latency(seconds * 1e6, 1)
+
+    def ran(self, seconds: float, count: int = 1) -> None:
+        """The model ran for so many requests."""
+        self._runtime(seconds * 1e6, count)
 
 
 class TfServingMetrics:

@@ -88,7 +88,7 @@ class ApiV1:
         return await self._predictor.predict(
             replace(call, signature=request.signature_name),
             lambda signature: Ask(tfserving_json.feeds(request, signature)),
-            lambda _handle, _signature, outputs: tfserving_json.answer(request, outputs),
+            lambda _handle, _signature, outputs: tfserving_json.answer(request.form, outputs),
         )
 
     async def _of_examples(self, target: Target, body: bytes) -> bytes:

@@ -4,12 +4,11 @@ A request's headers and its body must come within their times, an answer must be
 cuts whoever is late, so that a request in time costs no timer. Connections beyond the limit are guests: health and metrics are
 answered to them, and the guest that came first makes room for the one that comes last.
 
-Plain predict requests are answered by `express` without an ASGI application; a `_Trip` stands for such a request meanwhile.
+Plain predict requests are answered by `express` without an ASGI application; a `Trip` stands for such a request meanwhile.
 """
 
 import json
 import logging
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,67 +17,18 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tfmodel_runtime.rest.asgi import Answer
-from tfmodel_runtime.rest.express import Express
+from tfmodel_runtime.rest.express import END_OF_HEAD, Express
 from tfmodel_runtime.rest.gate import BUSY, OVER_LIMIT
+from tfmodel_runtime.rest.guests import Guests, Limits
+from tfmodel_runtime.rest.offers import head_without_offer
+from tfmodel_runtime.rest.trip import Trip
 
 _log = logging.getLogger(__name__)
 _OK = 200
-_HEAD = STATUS_LINE[_OK] + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_OK_JSON = STATUS_LINE[_OK] + b"content-type: application/json\r\n"
+_HEAD = _OK_JSON + b"content-length: %d\r\n\r\n"
 _NOT_PLAIN = frozenset({b"content-encoding", b"expect"})
-_OFFERS = (b"upgrade", b"http2-settings")
 _BAD_REQUEST, _REQUEST_TIMEOUT, _HEADERS_TOO_LARGE = 400, 408, 431
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may take; 0 connections is no limit."""
-
-    header_bytes: int = 64 * 1024
-    header_seconds: float = 10.0
-    body_seconds: float = 60.0
-    connections: int = 0
-    guests: int = 64
-
-
-class Guests:
-    """Connections beyond the limit, in the order in which they came."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._here: dict[Connection, None] = {}
-
-    def welcome(self, guest: "Connection") -> None:
-        """Takes one more; where there are too many, the first leaves."""
-        if len(self._here) >= self._most:
-            first = next(iter(self._here))
-            del self._here[first]
-            first.transport.abort()
-        self._here[guest] = None
-
-    def leave(self, guest: "Connection") -> None:
-        """One is gone, or was none."""
-        self._here.pop(guest, None)
-
-
-class _Never:
-    """Uvicorn's event of a request that nobody waits for."""
-
-    def set(self) -> None:
-        """Nobody waits."""
-
-
-class _Trip:
-    """A request on the express way, where uvicorn looks for the one that it answers."""
-
-    __slots__ = ("body", "disconnected", "keep_alive", "response_complete", "response_started")
-    message_event = _Never()
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.keep_alive = True
-        self.disconnected = False
-        self.response_started = False
-        self.response_complete = False
 
 
 class Connection(HttpToolsProtocol):
@@ -96,8 +46,19 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state)
         self._express = express
-        self._trip: _Trip | None = None
+        self._trip: Trip | None = None
         """The request that is being received, if it may be answered by `express`."""
+        self._message: bytes | None = None
+        """What began with the latest data, if it may be one whole request."""
+        self._pending: bytes | None = None
+        """The request, as it came, whose answer a lane will give."""
+        self._later = b""
+        """What came after it."""
+        self._head = b""
+        """A known head whose body has not begun to come."""
+        self._ends = False
+        """Whether the connection is to be closed after the answer that is pending."""
+        self._is_gone = False
         self._idle_since: float | None = None
         """Since when nothing was asked; None if a timer of uvicorn's sees to it."""
         self._limits = limits
@@ -125,24 +86,112 @@ class Connection(HttpToolsProtocol):
             self._express = None
             self._guests.welcome(self)
 
+    def leave_now(self) -> None:
+        """Makes room for another connection."""
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
+        self._is_gone = True
         self._guests.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
+        if self._pending is not None:
+            self._later += data
+            if len(self._later) > self._limits.header_bytes:
+                self.flow.pause_reading()
+            return
         if self.transport.is_closing():
             return
+        if self._head:
+            data, self._head = self._head + data, b""
+            self._is_begun = self._is_body = False
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        if self._express is not None and not self._is_begun and self._takes_known(self._express, data):
+            return
+        self._idle_since = None
         if self._due is None:
             self._due = self.loop.time() + self._limits.header_seconds
         self._unparsed_bytes += len(data)
-        self._idle_since = None
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
+        self._message = None if self._is_begun else data
         self._parse(data)
+        self._message = None
         if self._unparsed_bytes > self._limits.header_bytes and not self.transport.is_closing():
             self._refuse(_HEADERS_TOO_LARGE, self._too_large)
+
+    def _takes_known(self, express: Express, data: bytes) -> bool:
+        """Whether data is a request of a kind that was met before, all of it or its head; then it needs no parsing."""
+        end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
+        known = express.heads.get(data[:end])
+        if known is None or not self._is_free() or express.is_draining:
+            return False
+        self._idle_since = None
+        if len(data) == end and known.length:
+            self._head, self._due = data, self.loop.time() + self._limits.body_seconds
+            self._is_begun = self._is_body = True
+            return True
+        if len(data) != end + known.length:
+            return False
+        due, self._due = self._due, None
+        self._pending = data
+        if known.take(data[end:], self):
+            return True
+        self._pending, self._due = None, due
+        return False
+
+    def _is_free(self) -> bool:
+        """Whether no answer is being waited for or written."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline and not self.flow.write_paused
+
+    def answered(self, message: bytes) -> None:
+        """Writes the answer to the request that is pending."""
+        later = self._settled()
+        if self._is_gone or self.transport.is_closing():
+            return
+        if self._ends or (self._express is not None and self._express.is_draining):
+            self.transport.write(
+                b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (_OK_JSON, len(message), message)
+            )
+            self.transport.close()
+            return
+        self.transport.write(_HEAD % len(message) + message)
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if later:
+            self.data_received(later)
+
+    def passed_over(self) -> None:
+        """Has the request that is pending answered the usual way. It may be the parser that is at work here, so not now."""
+        self.loop.call_soon(self._take_usual_way)
+
+    def _take_usual_way(self) -> None:
+        message = self._pending or b""
+        later = self._settled()
+        if self._is_gone or self.transport.is_closing():
+            return
+        self._due = self.loop.time() + self._limits.header_seconds
+        self._parse(message)
+        if self._ends:
+            super().shutdown()
+        if later:
+            self.data_received(later)
+
+    def _settled(self) -> bytes:
+        """Ends that a request is pending; what came after it."""
+        later, self._pending, self._later = self._later, None, b""
+        if len(later) > self._limits.header_bytes:
+            self.flow.resume_reading()
+        return later
+
+    def shutdown(self) -> None:
+        """Closes the connection, once the answer that is being waited for is there."""
+        if self._pending is not None:
+            self._ends = True
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         """A request begins. What an ASGI application is told of it is put together once it is clear that it goes to one."""
@@ -175,7 +224,7 @@ class Connection(HttpToolsProtocol):
         self._due = self.loop.time() + self._limits.body_seconds
         self._is_body = True
         if self._may_go_express():
-            self.cycle: Any = _Trip()
+            self.cycle: Any = Trip()
             self._trip = self.cycle
         else:
             self._trip = None
@@ -185,8 +234,7 @@ class Connection(HttpToolsProtocol):
         return (
             self._express is not None
             and not self._is_encoded
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
+            and self._is_free()
             and self._express.may_take(self.parser.get_method(), self.url)
             and self.parser.get_http_version() == "1.1"
         )
@@ -199,7 +247,7 @@ class Connection(HttpToolsProtocol):
         self.headers += headers
         super().on_headers_complete()
 
-    def _leave_express(self, trip: _Trip) -> None:
+    def _leave_express(self, trip: Trip) -> None:
         """Hands a request on that was to be answered here, with what is there of its body."""
         self._trip = self.cycle = None
         self._hand_on()
@@ -227,12 +275,28 @@ class Connection(HttpToolsProtocol):
         trip, self._trip = self._trip, None
         if trip is not None and self._express is not None:
             trip.keep_alive = self.parser.should_keep_alive()
+            message, self._message = self._message, None
+            if message is not None and trip.keep_alive and self._takes_a_lane(self._express, message, trip):
+                return
             if self._express.answer(self.url, trip.body, partial(self._tell, trip)):
                 return
             self._leave_express(trip)
         super().on_message_complete()
 
-    def _tell(self, trip: _Trip, answer: Answer) -> None:
+    def _takes_a_lane(self, express: Express, message: bytes, trip: Trip) -> bool:
+        """Whether a request that was parsed is of a kind that was met before. If so its head is known from now on."""
+        if not message.endswith(trip.body) or message.find(END_OF_HEAD) + len(END_OF_HEAD) != len(message) - len(
+            trip.body
+        ):
+            return False
+        self._pending, self.cycle = message, None
+        if express.take(self.url, trip.body, self):
+            express.learn(self.url, message, trip.body)
+            return True
+        self._pending, self.cycle = None, trip
+        return False
+
+    def _tell(self, trip: Trip, answer: Answer) -> None:
         """Writes the answer to a request that went the express way."""
         trip.response_started = trip.response_complete = True
         if trip.disconnected or self.transport.is_closing():
@@ -298,7 +362,8 @@ class Connection(HttpToolsProtocol):
                 if self.parser.get_method() == b"CONNECT":
                     self._refuse(_BAD_REQUEST, "this is no proxy")
                     return
-                data = self._without_offer() + data[offer.args[0] :]
+                refused = head_without_offer(self.parser.get_method(), self.url, self.headers)
+                data = refused + data[offer.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             except httptools.HttpParserError:
@@ -307,17 +372,6 @@ class Connection(HttpToolsProtocol):
                 return
             else:
                 return
-
-    def _without_offer(self) -> bytes:
-        """The head of the request that was parsed, as a client that offers nothing would send it."""
-        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
-        for name, value in self.headers:
-            if name == b"connection":
-                kept = [one.strip() for one in value.split(b",") if one.strip().lower() not in _OFFERS]
-                lines += [b"connection: " + b", ".join(kept)] if kept else []
-            elif name not in _OFFERS:
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
 
     def _is_answering(self) -> bool:
         """Whether the client waits for us, and not we for it."""

@@ -3,13 +3,18 @@
 Only what is plain takes this way: a POST of a path that ends in :predict, of a body that is not encoded, to a server that asks for no
 token and does not drain, for a light call. Everything else, and everything that is wrong in any way, goes through the ASGI
 applications, which answer the same with more ceremony: what this refuses was not counted and left no trace.
+
+Clients that keep a connection send the same head again and again, and bodies that differ in numbers only. Such a head is parsed once,
+and such bodies are read, run and answered together (`lanes`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from tfmodel_runtime.codec import tfserving_json
+from tfmodel_runtime.codec import number_rows, tfserving_json
+from tfmodel_runtime.codec.plain_numbers import Plain
 from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask
 from tfmodel_runtime.errors import RuntimeFault
+from tfmodel_runtime.lanes import Lane, Receiver
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.predict import Call, Predictor
 from tfmodel_runtime.rest.asgi import Answer, refusal
@@ -21,7 +26,28 @@ MOST_BYTES = 2**18
 _MOST_PATHS = 256
 _PASSED_OVER = 32
 _END = b":predict"
+END_OF_HEAD = b"\r\n\r\n"
+_MOST_HEAD_BYTES = 4096
+_MOST_KIND_BYTES = 2**16
+_MOST_HELD_BYTES = 2**22
+_OVERHEAD_BYTES = 512
+"""About what an entry takes beside its bytes."""
 Done = Callable[[Answer], None]
+
+
+class Known:
+    """A request's head that was met before, byte by byte: what it asks for, and how long a body it announces."""
+
+    __slots__ = ("_lanes", "length")
+
+    def __init__(self, lanes: Mapping[bytes, Lane], length: int) -> None:
+        self._lanes = lanes
+        self.length = length
+
+    def take(self, body: bytes, receiver: Receiver) -> bool:
+        """Takes the request, if bodies of this kind are known as well."""
+        lane = self._lanes.get(number_rows.kind(body))
+        return lane is not None and lane.take(body, receiver)
 
 
 class Express:
@@ -34,6 +60,11 @@ class Express:
         self._readiness = readiness
         self._timeout_seconds = timeout_seconds
         self.most_bytes = min(MOST_BYTES, most_body_bytes + 1)
+        self.heads: dict[bytes, Known] = {}
+        """Heads of requests, the empty line included."""
+        self._lanes: dict[bytes, dict[bytes, Lane]] = {}
+        """Lanes by URL and by the kind of their bodies."""
+        self._held_bytes = 0
         self._calls: dict[tuple[bytes, str], Call] = {}
         self._passed_over: dict[bytes, int] = {}
 
@@ -55,6 +86,11 @@ class Express:
         del self._passed_over[url]
         return True
 
+    def take(self, url: bytes, body: bytes, receiver: Receiver) -> bool:
+        """Takes a request of a kind that was met before; false if it was not, or is not for a lane now."""
+        lanes = self._lanes.get(url)
+        return lanes is not None and Known(lanes, len(body)).take(body, receiver)
+
     def answer(self, url: bytes, body: bytes, done: Done) -> bool:
         """Takes a request, whose answer comes to `done`, now or later; false if it goes the other way."""
         try:
@@ -71,12 +107,39 @@ class Express:
         is_taken = self._predictor.at_once(
             call,
             lambda signature: Ask(tfserving_json.feeds(request, signature)),
-            lambda _handle, _signature, outputs: tfserving_json.answer(request, outputs),
+            lambda _handle, _signature, outputs: tfserving_json.answer(request.form, outputs),
             told,
         )
+        if request.plain is not None:
+            self._open_lane(url, body, call, request.plain)
         if not is_taken and len(self._passed_over) < _MOST_PATHS:
             self._passed_over[url] = _PASSED_OVER
         return is_taken
+
+    def learn(self, url: bytes, message: bytes, body: bytes) -> None:
+        """Keeps the head of a message that is one request which was taken, and nothing else."""
+        end = len(message) - len(body)
+        lanes = self._lanes.get(url)
+        if lanes is not None and end <= _MOST_HEAD_BYTES and self._hold(end):
+            self.heads[message[:end]] = Known(lanes, len(body))
+
+    def _open_lane(self, url: bytes, body: bytes, call: Call, plain: Plain) -> None:
+        lanes = self._lanes.get(url, {})
+        kind = number_rows.kind(body)
+        wire = None if kind in lanes or len(kind) > _MOST_KIND_BYTES else number_rows.like(body, plain)
+        if wire is not None and self._hold(len(kind)):
+            lanes[kind] = Lane(self._predictor, call, wire)
+            self._lanes[url] = lanes
+
+    def _hold(self, size: int) -> bool:
+        """Room for so much more of what is known; where there is none, all is forgotten, and learned again."""
+        self._held_bytes += size + _OVERHEAD_BYTES
+        if self._held_bytes <= _MOST_HELD_BYTES:
+            return True
+        self._held_bytes = 0
+        self.heads.clear()
+        self._lanes.clear()
+        return False
 
     def _call(self, url: bytes, signature: str) -> Call | None:
         target = None if b"?" in url or b"#" in url else parse("POST", url.decode("latin-1"))

@@ -9,9 +9,10 @@ from ssl import SSLContext
 
 import uvicorn
 
-from tfmodel_runtime.rest.connection import Connection, Guests, Limits
+from tfmodel_runtime.rest.connection import Connection
 from tfmodel_runtime.rest.express import Express
 from tfmodel_runtime.rest.gate import Application
+from tfmodel_runtime.rest.guests import Guests, Limits
 
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048

@@ -14,7 +14,8 @@ from typing import Any
 from tfmodel_runtime.running.work import Outputs, Work, late, outcomes
 
 _MOST_SECONDS = 0.05
-_MOST_ROWS = 32
+_MOST_ROWS = 64
+_FEW_ROWS = 16
 _Found = list[Outputs | BaseException]
 
 
@@ -23,7 +24,10 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="predict")
+        self.count = count
         self._free = count
+        self._rows = 0
+        """Rows that wait or run."""
         self._waiting: deque[Work] = deque()
 
     @property
@@ -49,8 +53,7 @@ class Slots:
                 outcome.set_result(outputs or {})
 
         work.done = done
-        self._waiting.append(work)
-        self._pump()
+        self.submit(work)
         try:
             return await asyncio.wait_for(asyncio.shield(outcome), work.left())
         except (TimeoutError, asyncio.CancelledError) as gone:
@@ -60,12 +63,19 @@ class Slots:
                 raise late() from gone
             raise
 
+    def submit(self, work: Work) -> None:
+        """Makes a call whose `done` is told of it, as soon as a slot is free."""
+        self._waiting.append(work)
+        self._rows += work.rows
+        self._pump()
+
     def _withdraw(self, work: Work) -> bool:
         """Takes back what waits; False if it runs already."""
         try:
             self._waiting.remove(work)
         except ValueError:
             return False
+        self._rows -= work.rows
         return True
 
     def _pump(self) -> None:
@@ -76,11 +86,13 @@ class Slots:
             running.add_done_callback(partial(_tell, asyncio.get_running_loop(), self._ended, works))
 
     def _take(self) -> list[Work]:
-        """The call that has waited longest, and those that may share it."""
+        """The call that has waited longest, and those that may share it, but for what other slots should have."""
         first = self._waiting.popleft()
         if not (first.shares and self._waiting and first.pace is not None):
             return [first]
-        room = first.pace.most_rows(_MOST_SECONDS, _MOST_ROWS) - first.rows
+        fair = -(-self._rows // self.count)
+        enough = max(_FEW_ROWS, first.pace.enough_rows(_MOST_ROWS))
+        room = min(fair, first.pace.most_rows(_MOST_SECONDS, enough)) - first.rows
         works, others = [first], deque[Work]()
         for work in self._waiting:
             is_alike = work.shares and work.model is first.model and work.signature is first.signature
@@ -94,6 +106,7 @@ class Slots:
 
     def _ended(self, works: list[Work], ended: "Future[_Found]") -> None:
         self._free += 1
+        self._rows -= sum(work.rows for work in works)
         error = ended.exception()
         found: _Found = [error] * len(works) if error is not None else ended.result()
         for work, outcome in zip(works, found, strict=True):

@@ -172,6 +172,14 @@ class Manager:
         servable.holders += 1
         return servable, handle
 
+    def would_hold(self, name: str, version: int | None, label: str | None, servable: Servable) -> bool:
+        """Whether `hold` is known to give that version, and nothing has moved since it did."""
+        return self._found.get((name, version, label)) is servable and servable.model is not None
+
+    def hold_again(self, servable: Servable) -> None:
+        """One more `release` of a version that is held will come."""
+        servable.holders += 1
+
     def release(self, servable: Servable) -> None:
         """Lets a version go that was held."""
         servable.holders -= 1

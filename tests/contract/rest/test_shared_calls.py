@@ -1,7 +1,8 @@
 """Requests that share a call of the model: each gets its own answer, whatever its neighbours sent and however it was sent."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,3 +98,88 @@ def test_requests_are_counted_whichever_way_they_take(served: Served) -> None:
             if b"Expect: 100-continue" in headers:
                 line.answer()
     assert count() == before + 3
+
+
+HEADS = {
+    "the same head": lambda number: (),
+    "a head of its own": lambda number: (b"x-request-id: %d" % number,),
+}
+
+
+@pytest.mark.parametrize("headers", HEADS.values(), ids=HEADS)
+def test_bodies_of_one_kind_are_answered_each_by_its_own_and_wrong_ones_by_their_error(
+    served: Served, headers: Callable[[int], tuple[bytes, ...]]
+) -> None:
+    def ask(number: int) -> bool:
+        with Line(served.rest_port) as line:
+            for turn in range(40):
+                value = number * 1000 + turn
+                wrong = (number + turn) % 11 == 0
+                line.send(request(b'{"instances": [%d%b]}' % (value, b".2.3" if wrong else b""), *headers(turn)))
+                answer = line.answer()
+                found = json.loads(answer.body)
+                if wrong and not (answer.status == 400 and "JSON Parse error" in found["error"]):
+                    return False
+                if not wrong and found != {"predictions": [value / 2 + 2]}:
+                    return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(ask, range(16)))
+
+
+def test_a_head_that_is_known_and_its_body_may_come_apart_late_or_never(served: Served) -> None:
+    body = b'{"instances": [7]}'
+    head = request(body).removesuffix(body)
+    with Line(served.rest_port) as line:
+        for parts in (
+            [head + body],
+            [head + body],
+            [head + body],
+            [head, body],
+            [head, body[:5], body[5:]],
+            [head[:30], head[30:] + body],
+        ):
+            for part in parts:
+                line.send(part)
+                time.sleep(0.02)
+            assert json.loads(line.answer().body) == {"predictions": [5.5]}
+        line.send(head)
+    with Line(served.rest_port) as line:
+        line.send(head + body)
+        assert line.answer().status == 200
+
+
+def test_requests_on_a_known_head_that_come_in_one_piece_are_answered_in_their_order(served: Served) -> None:
+    bodies = [b'{"instances": [%02d.5]}' % number for number in range(10, 40)]
+    with Line(served.rest_port) as line:
+        for body in bodies:
+            line.send(request(body))
+            line.answer()
+        line.send(request(bodies[0]))
+        line.send(b"".join(map(request, bodies[1:])))
+        found = [json.loads(line.answer().body)["predictions"] for _ in bodies]
+    assert found == [[number / 2 + 2.25] for number in range(10, 40)]
+
+
+def test_a_body_that_ends_early_is_waited_for(served: Served) -> None:
+    message = request(b'{"instances": [7]}')
+    with Line(served.rest_port) as line:
+        for parts in ([message], [message], [message[:-4], message[-4:]], [message]):
+            for part in parts:
+                line.send(part)
+                time.sleep(0.02)
+            assert json.loads(line.answer().body) == {"predictions": [5.5]}
+
+
+def test_several_outputs_and_numbers_without_a_json_form_are_answered_by_row(
+    saved_models: Path, tmp_path: Path
+) -> None:
+    def ask(line: Line, value: int) -> object:
+        line.send(request(b'{"instances": [[%d, 1.0]]}' % value))
+        return line.answer().body
+
+    with serving(saved_models / "every_type", tmp_path / "log") as served, Line(served.rest_port) as line:
+        found = {value: ask(line, value) for value in (4, 4, 4, -1, 9)}
+    assert json.loads(found[9]) == {"predictions": [{"doubled": [18.0, 2.0], "largest": 0, "root": [3.0, 1.0]}]}  # type: ignore[arg-type]
+    assert b'"root": [NaN,1.0]' in found[-1]  # type: ignore[operator]

@@ -221,7 +221,7 @@ def test_integers_come_back(array: np.ndarray) -> None:
 
 def answered(body: object, **outputs: np.ndarray) -> str:
     request = tfserving_json.read(json.dumps(body).encode())
-    return tfserving_json.answer(request, outputs).decode()
+    return tfserving_json.answer(request.form, outputs).decode()
 
 
 ROWS, COLUMNS = {"instances": [1]}, {"inputs": [1]}
@@ -256,4 +256,6 @@ def test_outputs_without_rows_are_refused_in_rows() -> None:
 def test_bytes_that_are_no_utf_8_come_out_as_they_are() -> None:
     request = tfserving_json.read(b'{"instances": ["\xff"]}')
     assert tfserving_json.feeds(request, signature(s=DataType.STRING))["s"].tolist() == [b"\xff"]
-    assert b'["\xff","\xc3\xa9"]' in tfserving_json.answer(request, {"y": np.array([b"\xff", "é".encode()], object)})
+    assert b'["\xff","\xc3\xa9"]' in tfserving_json.answer(
+        request.form, {"y": np.array([b"\xff", "é".encode()], object)}
+    )

@@ -1,0 +1,111 @@
+"""Bodies of predict requests that differ in nothing but their numbers, read and answered together: one parse, one text.
+
+A body is such a one if what stands before and after its lists is what stands there in a body that was read before, and its skeleton
+(`plain_numbers`) is the same. Then its lists have the known shape if every place holds a number, which the parser and a count tell.
+Lists that are balanced each can be read as parts of one list without one being taken for a part of another.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import simdjson
+
+from tfmodel_runtime.codec import tfserving_json
+from tfmodel_runtime.codec.json_text import numbers
+from tfmodel_runtime.codec.json_values import FLOATS, to_type
+from tfmodel_runtime.codec.plain_numbers import Form, Plain, skeleton
+from tfmodel_runtime.engine.signature import Signature
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import RuntimeFault
+
+
+class NumberRows:
+    """How bodies of one kind are read and answered. Made by `like`."""
+
+    def __init__(self, begin: int, suffix: bytes, form: Form, shape: tuple[int, ...]) -> None:
+        self._begin = begin
+        self._suffix = suffix
+        self._form = form
+        self._shape = shape
+        self._parser = simdjson.Parser()
+        self.rows = shape[0]
+
+    def fits(self, signature: Signature) -> bool:
+        """Whether a signature takes them: one input of floats, whose rows have the very size of these."""
+        spec = next(iter(signature.inputs.values())) if len(signature.inputs) == 1 else None
+        return (
+            spec is not None
+            and spec.data_type in FLOATS
+            and spec.shape is not None
+            and spec.shape[:1] == (-1,)
+            and spec.shape[1:] == self._shape[1:]
+        )
+
+    def admits(self, body: bytes) -> bool:
+        """Whether a body of the same kind ends as these do."""
+        return body.endswith(self._suffix)
+
+    def read(self, bodies: Sequence[bytes], signature: Signature) -> dict[str, Array] | None:
+        """The inputs of a signature that they fit, [rows of all, ...], in the order of the bodies; None if one is not what it seems."""
+        begin, end = self._begin, -len(self._suffix)
+        values = self.doubles(b"[%b]" % b",".join([body[begin:end] for body in bodies]))
+        if values is None or values.size != len(bodies) * prod(self._shape):
+            return None
+        alias, spec = next(iter(signature.inputs.items()))
+        return {alias: to_type(values, spec.data_type).reshape(len(bodies) * self.rows, *self._shape[1:])}
+
+    def doubles(self, text: bytes) -> Array | None:
+        """The numbers in nested lists, flat; None if there is anything else in them."""
+        try:
+            document: Any = self._parser.parse(text)
+            return np.frombuffer(document.as_buffer(of_type="d"), np.float64)
+        except (ValueError, TypeError, RuntimeError, AttributeError):
+            self._parser = simdjson.Parser()  # one that failed stays in use
+            return None
+
+    def write(self, outputs: Mapping[str, Array], count: int) -> list[bytes] | None:
+        """The bodies of so many answers; None if the outputs are not rows of them."""
+        total = count * self.rows
+        if any(array.ndim == 0 or len(array) != total for array in outputs.values()):
+            return None
+        texts = self._texts(next(iter(outputs.values())), count) if len(outputs) == 1 else None
+        if texts is not None:
+            begin, end = tfserving_json.around(self._form)
+            return [begin + text + end for text in texts]
+        try:
+            return [tfserving_json.answer(self._form, self._part(outputs, number)) for number in range(count)]
+        except RuntimeFault:
+            return None
+
+    def _part(self, outputs: Mapping[str, Array], number: int) -> dict[str, Array]:
+        return {alias: array[number * self.rows : (number + 1) * self.rows] for alias, array in outputs.items()}
+
+    def _texts(self, array: Array, count: int) -> list[bytes] | None:
+        """The rows of each answer as JSON; None if one must be written with care. What is printed at once is cut where a row ends."""
+        text = numbers(array)
+        if text is None:
+            return None
+        depth = array.ndim
+        opening, closing = b"[" * (depth - 1), b"]" * (depth - 1)
+        between = closing + b"," + opening
+        rows = text[depth:-depth].split(between)
+        if self.rows > 1:
+            rows = [between.join(rows[first : first + self.rows]) for first in range(0, len(rows), self.rows)]
+        return [b"[%b%b%b]" % (opening, row, closing) for row in rows] if len(rows) == count else None
+
+
+def kind(body: bytes) -> bytes:
+    """What bodies have in common that one `NumberRows` reads: what stands before their lists, and their skeleton."""
+    return b"%b\0%b" % (body[: body.find(b"[")], skeleton(body))
+
+
+def like(body: bytes, plain: Plain) -> NumberRows | None:
+    """How bodies like this one, which was read, are read and answered; None if it is more than lists of numbers."""
+    begin, end = body.find(b"["), body.rfind(b"]") + 1
+    if not 0 < begin < end < len(body) or b'"' in body[begin:end]:
+        return None
+    found = NumberRows(begin, body[end:], plain.form, plain.shape)
+    alone = found.doubles(body[begin:end])
+    return found if alone is not None and np.array_equal(alone, plain.values) else None

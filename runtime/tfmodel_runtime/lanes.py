@@ -1,0 +1,198 @@
+"""Light predict calls that differ in nothing but their numbers: read, run and answered together.
+
+What a request costs alone (objects, look-ups, a parse, a count) is paid once for all that come within a few turns of the event loop. A
+lane takes only what it knows; whatever is odd, or goes wrong for anyone, goes the usual way alone, which finds the words, and nothing
+was counted for it before.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from tfmodel_runtime.engine.pace import LIGHT_SECONDS, LOOP_SECONDS, Pace
+from tfmodel_runtime.engine.signature import Ask, Signature
+from tfmodel_runtime.engine.tensors import Array
+from tfmodel_runtime.errors import RuntimeFault
+from tfmodel_runtime.observability.metrics import Request
+from tfmodel_runtime.predict import Call, Predictor
+from tfmodel_runtime.running.gathering import Gathering, timed
+from tfmodel_runtime.running.work import Outputs, Work, outcomes
+from tfmodel_runtime.servables.servable import Handle, Servable
+
+_log = logging.getLogger(__name__)
+
+
+class Wire(Protocol):
+    """How the messages of one lane are read and written. Each has `rows` rows."""
+
+    rows: int
+
+    def fits(self, signature: Signature) -> bool:
+        """Whether a signature takes them, in rows of the very size that it tells."""
+
+    def admits(self, message: bytes) -> bool:
+        """Whether a message is one of them, as far as can be told at once."""
+
+    def read(self, messages: Sequence[bytes], signature: Signature) -> Mapping[str, Array] | None:
+        """The inputs of all, in their order; None if one is not what it seems."""
+
+    def write(self, outputs: Mapping[str, Array], count: int) -> list[bytes] | None:
+        """The answers to so many; None if the outputs are not rows of them."""
+
+
+class Receiver(Protocol):
+    """Who waits for an answer."""
+
+    def answered(self, message: bytes) -> None:
+        """The answer. Must not fail."""
+
+    def passed_over(self) -> None:
+        """There is none: the request goes the usual way. Must not fail."""
+
+
+class _Waiting(NamedTuple):
+    message: bytes
+    receiver: Receiver
+    since: float
+
+
+class _Open(NamedTuple):
+    """What the next call is made on."""
+
+    servable: Servable
+    handle: Handle
+    signature: Signature
+    pace: Pace
+    gathering: Gathering[_Waiting]
+
+
+class Lane:
+    """Requests for one signature of one model, of one wire."""
+
+    def __init__(self, predictor: Predictor, call: Call, wire: Wire) -> None:
+        self._predictor = predictor
+        self._manager = predictor.manager
+        self._call = call
+        self._wire = wire
+        self._open: _Open | None = None
+
+    def take(self, message: bytes, receiver: Receiver) -> bool:
+        """Takes a request, whose answer comes within a few turns of the loop; false if it goes the usual way."""
+        if not (self._predictor.has_room() and self._wire.admits(message)):
+            return False
+        call, opened, rows = self._call, self._open, self._wire.rows
+        if opened is not None and not opened.gathering.has_room(rows):
+            opened.gathering.close()
+            opened = self._open
+        if opened is None:
+            opened = self._open = self._opened()
+            if opened is None:
+                return False
+        elif not self._manager.would_hold(call.model, call.version, call.label, opened.servable):
+            return False
+        self._predictor.in_flight += 1
+        opened.gathering.add(_Waiting(message, receiver, time.perf_counter()), rows)
+        return True
+
+    def _opened(self) -> _Open | None:
+        """A version that is held until the next call is made, if its calls are light and may be shared."""
+        call = self._call
+        try:
+            servable, handle = self._manager.hold(call.model, call.version, call.label)
+        except RuntimeFault:
+            return None
+        signature = handle.model.signatures.get(call.signature)
+        pace = handle.model.paces.get(call.signature)
+        is_known = signature is not None and pace is not None and self._wire.fits(signature)
+        if signature is None or pace is None or not (is_known and pace.batches and self._is_short(pace)):
+            self._manager.release(servable)
+            return None
+        return _Open(servable, handle, signature, pace, Gathering(pace, self._run))
+
+    def _is_short(self, pace: Pace) -> bool:
+        return pace.expected(self._wire.rows, pace.row_size) <= LOOP_SECONDS
+
+    def _run(self, waiting: list[_Waiting]) -> None:
+        opened, self._open = self._open, None
+        if opened is None:
+            raise RuntimeError("a lane that is not open has nobody to answer")
+        parts = self._parts(opened.pace, len(waiting))
+        if not parts:
+            self._answer(opened, waiting, _here)
+            return
+        size = -(-len(waiting) // parts)
+        for first in range(0, len(waiting), size):
+            held = opened if not first else self._held_again(opened)
+            self._answer(held, waiting[first : first + size], self._predictor.slots.submit)
+
+    def _parts(self, pace: Pace, count: int) -> int:
+        """Into how many calls in threads the waiting are parted; 0 for one here. Alone, nobody gains from another core."""
+        slots = self._predictor.slots.count
+        if not pace.is_light():
+            return min(slots, count)
+        if slots == 1 or self._predictor.in_flight == 1:
+            return 0
+        worth = int(pace.expected(count * self._wire.rows, pace.row_size) / LIGHT_SECONDS)
+        return min(slots, worth, count)
+
+    def _held_again(self, opened: _Open) -> _Open:
+        self._manager.hold_again(opened.servable)
+        return opened
+
+    def _answer(self, opened: _Open, waiting: list[_Waiting], run: Callable[[Work], None]) -> None:
+        """Has the model run for those who wait, and tells them."""
+        signature = opened.signature
+        feeds = self._wire.read([one.message for one in waiting], signature)
+        if feeds is None:
+            self._pass_over(opened, waiting)
+            return
+        begun = time.perf_counter()
+
+        def done(outputs: Outputs | None, _error: BaseException | None) -> None:
+            answers = self._written(outputs, len(waiting))
+            if answers is None:
+                self._pass_over(opened, waiting)
+            else:
+                self._tell(opened, waiting, answers, time.perf_counter() - begun)
+
+        timeout = self._call.timeout_seconds
+        deadline = None if timeout is None else time.monotonic() + timeout
+        rows = len(waiting) * self._wire.rows
+        work = Work(
+            opened.handle.model, signature, Ask(feeds), deadline, done, rows, opened.pace.row_size, opened.pace, True
+        )
+        run(work)
+
+    def _written(self, outputs: Outputs | None, count: int) -> list[bytes] | None:
+        try:
+            return None if outputs is None else self._wire.write(outputs, count)
+        except Exception:  # noqa: BLE001 - whatever it is, the usual way tells each of it
+            _log.exception("a shared answer failed in a way that was not foreseen")
+            return None
+
+    def _pass_over(self, opened: _Open, waiting: list[_Waiting]) -> None:
+        self._let_go(opened, waiting)
+        for one in waiting:
+            one.receiver.passed_over()
+
+    def _tell(self, opened: _Open, waiting: list[_Waiting], answers: list[bytes], run_seconds: float) -> None:
+        self._let_go(opened, waiting)
+        call, now = self._call, time.perf_counter()
+        labels = Request(call.model, str(opened.handle.version), opened.signature.name, call.method, call.protocol)
+        self._predictor.metrics.answered_together(labels, [now - one.since for one in waiting], run_seconds)
+        for one, answer in zip(waiting, answers, strict=True):
+            one.receiver.answered(answer)
+
+    def _let_go(self, opened: _Open, waiting: list[_Waiting]) -> None:
+        self._predictor.in_flight -= len(waiting)
+        self._manager.release(opened.servable)
+
+
+def _here(work: Work) -> None:
+    """Makes a call in the event loop."""
+    outcome = timed(work.pace, lambda: outcomes([work])[0])
+    if isinstance(outcome, BaseException):
+        work.answer(None, outcome)
+    else:
+        work.answer(outcome, None)

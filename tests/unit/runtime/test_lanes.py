@@ -1,0 +1,210 @@
+"""Requests of one kind share a call; who cannot be answered with the others is passed over, and nothing is counted for it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tfmodel.wire.dtypes import DataType
+from tfmodel_runtime.engine.pace import Pace
+from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.errors import InvalidInputError, ModelNotFoundError
+from tfmodel_runtime.lanes import Lane
+from tfmodel_runtime.observability.metrics import Metrics
+from tfmodel_runtime.predict import Call, Predictor
+from tfmodel_runtime.servables.servable import Handle, Servable
+
+X = TensorSpec("x", "x:0", DataType.FLOAT, (-1,))
+SIGNATURE = Signature("serving_default", {"x": X}, {"y": X}, "")
+CALL = Call("m", None, None, "serving_default", "rest", timeout_seconds=30)
+
+
+class Doubling:
+    """Doubles numbers, refuses negative ones, and knows how many rows its calls had and on which thread they ran."""
+
+    def __init__(self, **pace: Any) -> None:
+        known = {"seconds": 0.0001, "row_seconds": 0.00001, "row_size": 1, "batches": True, **pace}
+        self.paces = {"serving_default": Pace(**known)}
+        self.signatures = {"serving_default": SIGNATURE}
+        self.calls: list[int] = []
+        self.threads: set[int] = set()
+
+    def run(self, signature: Any, feeds: Any, fetches: Any, *, timeout_seconds: float | None) -> dict[str, Any]:
+        self.calls.append(len(feeds["x"]))
+        self.threads.add(threading.get_ident())
+        if (feeds["x"] < 0).any():
+            raise InvalidInputError("a number is negative")
+        return {"y": feeds["x"] * 2}
+
+
+class OneModel:
+    """A manager of one version, which another may replace."""
+
+    def __init__(self, model: Doubling) -> None:
+        self.servable = Servable("m", 1, cast(Any, None), model=cast(Any, model))
+        self.is_there = True
+
+    def hold(self, *_: Any) -> tuple[Servable, Handle]:
+        if not self.is_there:
+            raise ModelNotFoundError("m", None)
+        self.servable.holders += 1
+        return self.servable, Handle("m", self.servable.version, cast(Any, self.servable.model))
+
+    def would_hold(self, _name: Any, _version: Any, _label: Any, servable: Servable) -> bool:
+        return self.is_there and servable is self.servable
+
+    def hold_again(self, servable: Servable) -> None:
+        servable.holders += 1
+
+    def release(self, servable: Servable) -> None:
+        servable.holders -= 1
+
+
+class Text:
+    """Messages are numbers written out, one row each. `broken` ones cannot be read, `?` is no number at all."""
+
+    rows = 1
+
+    def fits(self, signature: Signature) -> bool:
+        return signature is SIGNATURE
+
+    def admits(self, message: bytes) -> bool:
+        return message != b"?"
+
+    def read(self, messages: Sequence[bytes], _signature: Signature) -> Mapping[str, Any] | None:
+        return None if b"broken" in messages else {"x": np.array([float(one) for one in messages], np.float32)}
+
+    def write(self, outputs: Mapping[str, Any], count: int) -> list[bytes] | None:
+        assert len(outputs["y"]) == count
+        return [b"%d" % value for value in outputs["y"]]
+
+
+class Waiting:
+    """Who waits, and what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes | None] = []
+
+    def answered(self, message: bytes) -> None:
+        self.told.append(message)
+
+    def passed_over(self) -> None:
+        self.told.append(None)
+
+
+class World:
+    """A lane to one model."""
+
+    def __init__(self, threads: int = 1, most_waiting: int = 100, **pace: Any) -> None:
+        self.model = Doubling(**pace)
+        self.manager = OneModel(self.model)
+        self.metrics = Metrics(CollectorRegistry(), version="0", tensorflow_version="0")
+        self.predictor = Predictor(cast(Any, self.manager), self.metrics, threads=threads, most_waiting=most_waiting)
+        self.lane = Lane(self.predictor, CALL, Text())
+
+    def ask(self, *messages: bytes) -> list[Waiting]:
+        waiting = [Waiting() for _ in messages]
+        for message, one in zip(messages, waiting, strict=True):
+            assert self.lane.take(message, one)
+        return waiting
+
+    def is_idle(self) -> bool:
+        return self.predictor.in_flight == 0 and self.manager.servable.holders == 0
+
+    def counted(self) -> int:
+        lines = self.metrics.exposition().decode().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("tfmodel_runtime_requests_total"))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came to that")
+
+
+async def test_those_who_come_together_share_a_call_and_get_their_own_answers(world: World) -> None:
+    waiting = world.ask(b"1", b"2", b"3")
+    await until(world.is_idle)
+    assert world.model.calls == [3]
+    assert [one.told for one in waiting] == [[b"2"], [b"4"], [b"6"]]
+    assert world.counted() == 3
+
+
+@pytest.mark.parametrize("wrong", [b"broken", b"-1"])
+async def test_who_is_not_what_it_seems_sends_all_the_usual_way_uncounted(world: World, wrong: bytes) -> None:
+    waiting = world.ask(b"1", wrong)
+    await until(world.is_idle)
+    assert [one.told for one in waiting] == [[None], [None]]
+    assert world.counted() == 0
+    assert [one.told for one in world.ask(b"4")] == [[]]
+    await until(world.is_idle)
+    assert world.counted() == 1
+
+
+async def test_what_is_none_of_them_is_not_taken(world: World) -> None:
+    assert not world.lane.take(b"?", Waiting())
+    assert world.is_idle()
+
+
+async def test_one_that_comes_after_the_version_moved_does_not_join_those_before(world: World) -> None:
+    before = world.ask(b"1")
+    world.manager.is_there = False
+    assert not world.lane.take(b"2", Waiting())
+    await until(world.is_idle)
+    assert before[0].told == [b"2"]
+    assert not world.lane.take(b"2", Waiting())
+
+
+@pytest.mark.parametrize("pace", [{"batches": False}, {"seconds": 0.01, "row_seconds": 0.01}])
+async def test_calls_that_must_not_be_shared_or_are_long_take_no_lane(pace: dict[str, Any]) -> None:
+    world = World(**pace)
+    assert not world.lane.take(b"1", Waiting())
+    assert world.is_idle()
+
+
+async def test_no_more_wait_than_may() -> None:
+    world = World(most_waiting=2)
+    world.ask(b"1", b"2")
+    assert not world.lane.take(b"3", Waiting())
+    await until(world.is_idle)
+
+
+async def test_a_call_has_no_more_rows_than_its_time_allows() -> None:
+    world = World(seconds=0.0002, row_seconds=0.0002)
+    waiting = world.ask(*[b"%d" % number for number in range(25)])
+    await until(world.is_idle)
+    assert max(world.model.calls) <= 10
+    assert [one.told for one in waiting] == [[b"%d" % (2 * number)] for number in range(25)]
+
+
+async def test_longer_calls_of_several_clients_run_on_all_cores_and_a_lone_ones_here() -> None:
+    world = World(threads=2, seconds=0.0004, row_seconds=0.0004)
+    here = threading.get_ident()
+    world.ask(b"1")
+    await until(world.is_idle)
+    assert world.model.threads == {here}
+    waiting = world.ask(b"1", b"2", b"3", b"4")
+    await until(world.is_idle)
+    assert sorted(world.model.calls) == [1, 2, 2]
+    assert here in world.model.threads
+    assert len(world.model.threads) > 1
+    assert [one.told for one in waiting] == [[b"2"], [b"4"], [b"6"], [b"8"]]
+
+
+async def test_an_error_in_a_thread_passes_over_those_of_its_call_alone() -> None:
+    world = World(threads=2, seconds=0.0004, row_seconds=0.0004)
+    waiting = world.ask(b"1", b"2", b"-3", b"4")
+    await until(world.is_idle)
+    assert [one.told for one in waiting] == [[b"2"], [b"4"], [None], [None]]
+    assert world.counted() == 2
