@@ -214,7 +214,7 @@ def _smoke_error(model: SavedModel, body: Mapping[str, Any] | None) -> str:
         if signature is None:
             return f"there is no signature {request.signature_name!r}"
         outputs = model.run(signature, tfserving_json.feeds(request, signature))
-        tfserving_json.answer(request, outputs)
+        tfserving_json.answer(request.form, outputs)
     except RuntimeFault as fault:
         return str(fault)
     return ""
