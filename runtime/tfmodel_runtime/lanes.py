@@ -37,7 +37,9 @@ class Wire(Protocol):
     def read(self, messages: Sequence[bytes], signature: Signature) -> Mapping[str, Array] | None:
         """The inputs of all, in their order; None if one is not what it seems."""
 
-    def write(self, outputs: Mapping[str, Array], count: int) -> list[bytes] | None:
+    def write(
+        self, outputs: Mapping[str, Array], count: int, handle: Handle, signature: Signature
+    ) -> list[bytes] | None:
         """The answers to so many; None if the outputs are not rows of them."""
 
 
@@ -150,7 +152,7 @@ class Lane:
         begun = time.perf_counter()
 
         def done(outputs: Outputs | None, _error: BaseException | None) -> None:
-            answers = self._written(outputs, len(waiting))
+            answers = self._written(opened, outputs, len(waiting))
             if answers is None:
                 self._pass_over(opened, waiting)
             else:
@@ -164,9 +166,11 @@ class Lane:
         )
         run(work)
 
-    def _written(self, outputs: Outputs | None, count: int) -> list[bytes] | None:
+    def _written(self, opened: _Open, outputs: Outputs | None, count: int) -> list[bytes] | None:
+        if outputs is None:
+            return None
         try:
-            return None if outputs is None else self._wire.write(outputs, count)
+            return self._wire.write(outputs, count, opened.handle, opened.signature)
         except Exception:  # noqa: BLE001 - whatever it is, the usual way tells each of it
             _log.exception("a shared answer failed in a way that was not foreseen")
             return None

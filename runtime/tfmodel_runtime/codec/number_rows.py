@@ -65,7 +65,9 @@ class NumberRows:
             self._parser = simdjson.Parser()  # one that failed stays in use
             return None
 
-    def write(self, outputs: Mapping[str, Array], count: int) -> list[bytes] | None:
+    def write(
+        self, outputs: Mapping[str, Array], count: int, _handle: object = None, _signature: object = None
+    ) -> list[bytes] | None:
         """The bodies of so many answers; None if the outputs are not rows of them."""
         total = count * self.rows
         if any(array.ndim == 0 or len(array) != total for array in outputs.values()):

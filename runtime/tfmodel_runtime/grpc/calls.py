@@ -43,17 +43,29 @@ class Context(Protocol):
         """What the client sent along."""
 
 
+class Waiting(Protocol):
+    """Who waits for what a lane makes of a request."""
+
+    def answered(self, message: bytes) -> None:
+        """The serialized answer."""
+
+    def passed_over(self) -> None:
+        """There is none: the request goes the usual way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unary:
     """A method of one request and one answer.
 
-    `at_once` takes a request whose serialized answer, or why there is none, it tells now or a little later, without a task; false if the
-    request is for `function`.
+    `lanes` takes a serialized request together with others of its kind; false if it is none. `at_once` takes a request, serialized
+    and not, whose serialized answer, or why there is none, it tells now or a little later, without a task; false if the request is for
+    `function`.
     """
 
     function: Callable[[Any, Context], Awaitable[Any]]
     request_type: Any
-    at_once: Callable[[Any, Context, Told], bool] | None = None
+    at_once: Callable[[bytes, Any, Context, Told], bool] | None = None
+    lanes: Callable[[bytes, Waiting], bool] | None = None
 
 
 class Conversation(Protocol):
@@ -203,13 +215,36 @@ class UnaryCall(_Call):
         if self._deadline is not None and self._deadline <= self._loop.time():
             self._late()
             return
+        lanes = self._method.lanes
+        if lanes is not None:
+            self._message = message
+            if lanes(message, self):
+                return
+            self._message = None
+        self._run_alone(message)
+
+    def answered(self, message: bytes) -> None:
+        """A lane has an answer. It comes so soon that no timer watches the deadline meanwhile."""
+        self._message = None
+        if self._deadline is not None and self._deadline <= self._loop.time():
+            self._late()
+        else:
+            self._succeed(message)
+
+    def passed_over(self) -> None:
+        """A lane has none."""
+        message, self._message = self._message, None
+        if message is not None and self._stream is not None:
+            self._run_alone(message)
+
+    def _run_alone(self, message: bytes) -> None:
         try:
             request = self._method.request_type.FromString(message)
         except DecodeError:
             self.fail(Code.INTERNAL, f"the message is no {self._method.request_type.DESCRIPTOR.full_name}")
             return
         at_once = self._method.at_once
-        if at_once is None or not at_once(request, self, self._told):
+        if at_once is None or not at_once(message, request, self, self._told):
             self._task = eager.start(self._loop, self._answer(request))
             if self._task is None:
                 return

@@ -9,6 +9,7 @@ from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import InvalidInputError, RuntimeFault
 from tfmodel_runtime.grpc.calls import Context, Method, Told, Unary
+from tfmodel_runtime.grpc.predict_lanes import PredictLanes
 from tfmodel_runtime.methods import classification, examples, multi_inference, prediction, regression
 from tfmodel_runtime.model_info import metadata
 from tfmodel_runtime.predict import Call, Predictor
@@ -39,11 +40,12 @@ class PredictionService:
         self._manager = manager
         self._predictor = predictor
         self._encode_tensor = encode_tensor
+        self._lanes = PredictLanes(predictor, self._answer)
 
     def methods(self) -> Mapping[str, Method]:
         """The methods."""
         return {
-            "Predict": Unary(self.predict, messages.PredictRequest, self.predict_at_once),
+            "Predict": Unary(self.predict, messages.PredictRequest, self.predict_at_once, self._lanes.take),
             "Classify": Unary(self.classify, messages.ClassificationRequest),
             "Regress": Unary(self.regress, messages.RegressionRequest),
             "MultiInference": Unary(self.multi_inference, messages.MultiInferenceRequest),
@@ -56,12 +58,13 @@ class PredictionService:
             _call(request, context, "predict"), lambda signature: prediction.ask(request, signature), self._answer
         )
 
-    def predict_at_once(self, request: Any, context: Context, told: Told) -> bool:
+    def predict_at_once(self, message: bytes, request: Any, context: Context, told: Told) -> bool:
         """PredictionService.Predict of a light call; false if it is for `predict`, as is all that is wrong in any way."""
         try:
             call = _call(request, context, "predict")
         except RuntimeFault:
             return False
+        self._lanes.learn(message, request, call)
         return call.body_bytes <= _MOST_BYTES_AT_ONCE and self._predictor.at_once(
             call,
             lambda signature: prediction.ask(request, signature),

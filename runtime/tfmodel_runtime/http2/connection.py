@@ -20,6 +20,8 @@ from tfmodel_runtime.http2.frames import (
     PADDED,
     PREFACE,
     SETTINGS,
+    WIDENING_BYTES,
+    WINDOW_UPDATE,
     WITH_PRIORITY,
     ConnectionFault,
     ErrorCode,
@@ -73,7 +75,12 @@ class Connection(asyncio.Protocol):
         """A client has come; more clients than allowed are sent away."""
         self.transport = cast("asyncio.Transport", transport)
         self.outgoing = Outgoing(
-            self.transport, self._loop.time, self._finished, self._dribbled, self._limits.stream_window
+            self.transport,
+            self._loop.time,
+            self._finished,
+            self._dribbled,
+            self._limits.stream_window,
+            self._shared.delayed,
         )
         self.transport.set_write_buffer_limits(_WRITE_BUFFER_BYTES)
         self._shared.connections.add(self)
@@ -124,7 +131,7 @@ class Connection(asyncio.Protocol):
             if not self._is_begun:
                 self._rest = data
                 return
-        unpack, most = frames.HEAD.unpack_from, self._limits.frame_bytes
+        outgoing, unpack, most = self.outgoing, frames.HEAD.unpack_from, self._limits.frame_bytes
         while size - place >= frames.HEADER_BYTES and self.closing_since is None:
             high, low, kind, flags, number = unpack(data, place)
             length = high << 8 | low
@@ -141,6 +148,14 @@ class Connection(asyncio.Protocol):
                     self._on_data(data, begin, place, flags, number)
                 elif kind == HEADERS and not self._block and self.is_established:
                     self._on_headers(data, begin, place, flags, number)
+                elif (
+                    kind == WINDOW_UPDATE
+                    and not number
+                    and length == WIDENING_BYTES
+                    and not self._block
+                    and self.is_established
+                ):
+                    outgoing.widen(None, number, frames.NUMBER.unpack_from(data, begin)[0] & MOST_STREAM)
                 else:
                     self._on_other(kind, data[begin:place], flags, number)
             except StreamFault as fault:

@@ -66,7 +66,8 @@ def _on_ping(connection: Connection, payload: bytes, flags: int, _number: int) -
             connection.drained()
     else:
         connection.spend()
-        connection.outgoing.write(frames.ping(payload, is_ack=True))
+        # clients of gRPC ping with every answer, to learn how much may be under way, and wait for nothing
+        connection.outgoing.write_late(frames.ping(payload, is_ack=True))
 
 
 def _on_rst_stream(connection: Connection, _payload: bytes, _flags: int, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 from struct import Struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -27,6 +28,8 @@ NUMBER = Struct(">I")
 SETTING = Struct(">HI")
 _TWO = Struct(">II")
 _PRIORITY_BYTES = 5
+WIDENING_BYTES = 4
+"""Payload of a WINDOW_UPDATE."""
 
 
 class Setting(IntEnum):
@@ -74,6 +77,12 @@ class StreamFault(Exception):  # noqa: N818 - as above
         super().__init__(text)
         self.stream = stream
         self.code = code
+
+
+@cache
+def stem(length: int, kind: int, flags: int) -> bytes:
+    """The five bytes before a stream's number, of frames whose payload is made once."""
+    return HEAD.pack(length >> 8, length & 0xFF, kind, flags, 0)[:5]
 
 
 def head(length: int, kind: int, flags: int, stream: int) -> bytes:

@@ -5,7 +5,7 @@ one byte, and a block that came before under the same table is not decoded again
 library's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from hpack.exceptions import HPACKDecodingError
@@ -27,6 +27,11 @@ _MOST_KNOWN = 32
 _MOST_KNOWN_BYTES = 2048
 """Larger blocks, and blocks of larger lists, are decoded each time, so that a client can make us keep little."""
 _MOST_INTEGER_BYTES = 4
+_NEW_NAME, _LONG_NAME = 0x40, 0x7F
+"""Between them are the first bytes of fields that are added to the table, with a name of the static table or the newest entry's."""
+_LONG_INDEX = 0xFF
+_SHORT_INDEXES = bytes(range(0x81, 0xFF))
+_ONE_FURTHER = bytes([byte + 1 if 0x80 + _STATIC_SIZE < byte < 0xFF else byte for byte in range(256)])
 
 
 class Decoder:
@@ -42,6 +47,8 @@ class Decoder:
         """No field takes more in a list than this, beside what of it stands in the block itself."""
         self._known: dict[bytes, tuple[Field, ...]] = {}
         """Blocks that were decoded with the table as it is now."""
+        self._repeated: tuple[bytes, tuple[Field, ...]] | None = None
+        """How a block begins that has all fields of the latest one but the last, with the table as it is now, and these fields."""
 
     def decode(self, block: bytes) -> tuple[Field, ...]:
         """The fields of a block; None is never among them.
@@ -55,6 +62,10 @@ class Decoder:
             return found
         fields: list[Field] = []
         try:
+            found = self._with_repeated(block)
+            if found is not None:
+                return found
+            self._repeated = None
             is_changed = self._read(block, fields)
         except (IndexError, HPACKDecodingError):
             raise _broken("a header block cannot be decoded") from None
@@ -62,11 +73,47 @@ class Decoder:
         if at_most > self._most_list_bytes and _size(fields) > self._most_list_bytes:
             raise TooLargeError
         found = tuple(fields)
+        self._remember(block, found, is_changed=is_changed)
         if not is_changed and len(block) <= _MOST_KNOWN_BYTES and _size(fields) <= _MOST_KNOWN_BYTES:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[block] = found
         return found
+
+    def _remember(self, block: bytes, fields: tuple[Field, ...], *, is_changed: bool) -> None:
+        """Keeps how all fields but the last are told, if by an index of a byte each. Clients repeat all but a deadline."""
+        count = len(fields) - 1
+        if not 0 < count < len(block) or block[:count].translate(None, _SHORT_INDEXES):
+            return
+        if _size(fields) + TABLE_BYTES <= self._most_list_bytes:
+            self._keep(block[:count].translate(_ONE_FURTHER) if is_changed else block[:count], fields[:-1])
+
+    def _keep(self, indexes: bytes, fields: tuple[Field, ...]) -> None:
+        """Keeps indexes that the table still holds; an entry that is added makes those of all older ones one larger."""
+        largest = max(indexes)
+        is_there = largest < _LONG_INDEX and largest - 0x80 - _STATIC_SIZE <= len(self._entries)
+        self._repeated = (indexes, fields) if is_there else None
+
+    def _with_repeated(self, block: bytes) -> tuple[Field, ...] | None:
+        """The fields of a block that repeats all but the last; None if it is another."""
+        if self._repeated is None or not block.startswith(self._repeated[0]):
+            return None
+        indexes, fields = self._repeated
+        place = len(indexes)
+        first = block[place]
+        if first & 0x80 and first != _LONG_INDEX and place + 1 == len(block):
+            index = first & 0x7F
+            return (*fields, self._entries[_STATIC_SIZE - index] if index > _STATIC_SIZE else _static(index))
+        if not _NEW_NAME < first < _LONG_NAME:
+            return None
+        index = first & 0x3F
+        value, end = _string(block, place + 1)
+        if end != len(block) or len(value) > _SHORT_BYTES:
+            return None
+        field = (self._entries[-1][0] if index > _STATIC_SIZE else _STATIC[index - 1][0], value)
+        self._add(field)
+        self._keep(indexes.translate(_ONE_FURTHER), fields)
+        return (*fields, field)
 
     def _read(self, block: bytes, fields: list[Field]) -> bool:
         """Adds a block's fields to the list; whether the table has changed."""
@@ -140,7 +187,7 @@ def _broken(text: str) -> ConnectionFault:
     return ConnectionFault(ErrorCode.COMPRESSION_ERROR, text)
 
 
-def _size(fields: list[Field]) -> int:
+def _size(fields: Sequence[Field]) -> int:
     return sum([len(name) + len(value) + _OVERHEAD for name, value in fields])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tfmodel_runtime.http2 import frames
 from tfmodel_runtime.http2.connection import Connection
+from tfmodel_runtime.http2.delayed import Delayed
 from tfmodel_runtime.http2.frames import ErrorCode
 from tfmodel_runtime.http2.limits import Limits
 from tfmodel_runtime.http2.shared import Begin, Shared
@@ -29,7 +30,7 @@ class Listener:
     """Accepts connections from `listen` on until `stop`."""
 
     def __init__(self, limits: Limits, begin: Begin, context: SSLContext | None = None) -> None:
-        self._shared = Shared(limits, begin)
+        self._shared = Shared(limits, begin, Delayed(asyncio.get_running_loop()))
         self._context = context
         self._servers: list[asyncio.AbstractServer] = []
         self._socket_path: Path | None = None

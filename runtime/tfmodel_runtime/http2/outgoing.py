@@ -7,6 +7,7 @@ handled leaves as one write.
 from asyncio import Transport
 from collections.abc import Callable
 
+from tfmodel_runtime.http2.delayed import Delayed
 from tfmodel_runtime.http2.frames import (
     DATA,
     DEFAULT_WINDOW,
@@ -16,11 +17,13 @@ from tfmodel_runtime.http2.frames import (
     HEADERS,
     LEAST_FRAME_BYTES,
     MOST_WINDOW,
+    NUMBER,
     ConnectionFault,
     ErrorCode,
     StreamFault,
     head,
     rst_stream,
+    stem,
     window_update,
 )
 from tfmodel_runtime.http2.stream import Stream
@@ -40,13 +43,17 @@ class Outgoing:
         finished: Callable[[Stream], None],
         dribbled: Callable[[], None],
         stream_window: int,
+        delayed: Delayed,
     ) -> None:
         self._transport = transport
         self._now = now
         self._finished = finished
         self._dribbled = dribbled
         self._stream_window = stream_window
+        self._delayed = delayed
         self._corked: list[bytes] | None = None
+        self._late = b""
+        """Frames that wait for others to leave with."""
         self._queue: dict[Stream, None] = {}
         """Streams whose bodies wait and whose windows are open, in turn."""
         self.paused_at: float | None = None
@@ -57,10 +64,22 @@ class Outgoing:
 
     def write(self, data: bytes) -> None:
         """Sends frames as they are."""
+        if self._late:
+            data, self._late = self._late + data, b""
         if self._corked is None:
             self._transport.write(data)
         else:
             self._corked.append(data)
+
+    def write_late(self, data: bytes) -> None:
+        """Sends frames with what is sent next, or alone in a few milliseconds."""
+        if not self._late:
+            self._delayed.add(self._flush)
+        self._late += data
+
+    def _flush(self) -> None:
+        if self._late and not self._transport.is_closing():
+            self.write(b"")
 
     def cork(self) -> None:
         """Gathers what is written until `uncork`."""
@@ -77,20 +96,10 @@ class Outgoing:
         size, number = len(body), stream.number
         if self.paused_at is None and size <= self.frame_bytes and size <= self.window and size <= stream.send_window:
             self.window -= size
-            self.write(
-                b"".join(
-                    (
-                        HEAD.pack(0, len(start), HEADERS, END_HEADERS, number)
-                        if len(start) < 256
-                        else head(len(start), HEADERS, END_HEADERS, number),
-                        start,
-                        HEAD.pack(size >> 8, size & 0xFF, DATA, 0, number),
-                        body,
-                        head(len(tail), HEADERS, _LAST, number),
-                        tail,
-                    )
-                )
-            )
+            named = NUMBER.pack(number)
+            before, after = stem(len(start), HEADERS, END_HEADERS), stem(len(tail), HEADERS, _LAST)
+            of_body = HEAD.pack(size >> 8, size & 0xFF, DATA, 0, number)
+            self.write(b"".join((before, named, start, of_body, body, after, named, tail)))
             self._finished(stream)
         else:
             self.headers(stream, start, is_last=False)

@@ -11,6 +11,8 @@ _UNFIT_VALUE = re.compile(rb"[\x00\r\n]|^[ \t]|[ \t]$").search
 _PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 _OF_ONE_CONNECTION = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 
+_PSEUDO_ALWAYS = 3
+_UNFIT_TEXT = "a field's value has a character that none may have"
 _VARYING = frozenset({b"grpc-timeout", b"traceparent", b"x-request-id"})
 """Fields that clients tell anew in each request."""
 
@@ -31,6 +33,11 @@ class Request(NamedTuple):
     def count_of(self, name: bytes) -> int:
         """How often a field comes."""
         return sum([field[0] == name for field in self.all])
+
+    @property
+    def has_each_once(self) -> bool:
+        """Whether no field comes twice."""
+        return len(self.fields) + _PSEUDO_ALWAYS + bool(self.authority) == len(self.all)
 
     @property
     def content_length(self) -> int | None:
@@ -81,6 +88,11 @@ def varied(last: Request, fields: Sequence[Field]) -> Request | None:
     before = last.all
     if len(fields) != len(before):
         return None
+    name, value = fields[-1]
+    if name in _VARYING and before[-1][0] == name and last.has_each_once and fields[:-1] == before[:-1]:
+        if _UNFIT_VALUE(value):
+            raise MalformedError(_UNFIT_TEXT)
+        return Request(last.method, last.path, last.authority, {**last.fields, name: value}, fields)
     changed = [place for place, field in enumerate(fields) if field is not before[place]]
     if len(changed) != 1:
         return None
@@ -107,7 +119,7 @@ def _check(name: bytes, value: bytes) -> None:
     if not _NAME(name):
         raise MalformedError("a field's name has a character that none may have")
     if _UNFIT_VALUE(value):
-        raise MalformedError("a field's value has a character that none may have")
+        raise MalformedError(_UNFIT_TEXT)
 
 
 def _check_connection(regular: dict[bytes, bytes]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tfmodel_runtime.http2.delayed import Delayed
 from tfmodel_runtime.http2.limits import Limits
 from tfmodel_runtime.http2.request import Request
 from tfmodel_runtime.http2.stream import Receiver, Stream
@@ -24,6 +25,7 @@ class Shared:
 
     limits: Limits
     begin: Begin
+    delayed: Delayed
     connections: set[Connection] = field(default_factory=set)
     is_empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the last connection is gone."""

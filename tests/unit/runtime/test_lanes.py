@@ -78,7 +78,7 @@ class Text:
     def read(self, messages: Sequence[bytes], _signature: Signature) -> Mapping[str, Any] | None:
         return None if b"broken" in messages else {"x": np.array([float(one) for one in messages], np.float32)}
 
-    def write(self, outputs: Mapping[str, Any], count: int) -> list[bytes] | None:
+    def write(self, outputs: Mapping[str, Any], count: int, _handle: Any, _signature: Any) -> list[bytes] | None:
         assert len(outputs["y"]) == count
         return [b"%d" % value for value in outputs["y"]]
 

@@ -19,6 +19,7 @@ from tfmodel_runtime.grpc.framing import prefixed
 from tfmodel_runtime.grpc.health import HealthService
 from tfmodel_runtime.http2 import frames
 from tfmodel_runtime.http2.connection import Connection
+from tfmodel_runtime.http2.delayed import Delayed
 from tfmodel_runtime.http2.frames import ErrorCode
 from tfmodel_runtime.http2.header_blocks import encode
 from tfmodel_runtime.http2.limits import Limits
@@ -27,7 +28,7 @@ from tfmodel_runtime.http2.shared import Shared
 from tfmodel_runtime.security.tokens import Tokens
 
 Function = Callable[[Any, Context], Awaitable[Any]]
-AtOnce = Callable[[Any, Context, Told], bool]
+AtOnce = Callable[[bytes, Any, Context, Told], bool]
 ASKED = messages.HealthCheckRequest(service="x").SerializeToString()
 MOST = 1000
 
@@ -70,7 +71,7 @@ class Client:
         self.intake = Intake(asyncio.get_running_loop(), MOST, 10 * MOST, 60.0)
         dispatcher = Dispatcher([Service(function, at_once), self.health], self.intake, tokens)
         self.transport = Transport()
-        self.connection = Connection(Shared(Limits(), dispatcher.begin))
+        self.connection = Connection(Shared(Limits(), dispatcher.begin, Delayed(asyncio.get_running_loop())))
         self.connection.connection_made(cast("asyncio.Transport", self.transport))
         self.send(frames.PREFACE + frames.settings({}))
         self._number = -1
@@ -283,7 +284,7 @@ class AtOnceFor:
         self._takes = takes
         self.told: Told | None = None
 
-    def __call__(self, _request: Any, _context: Context, told: Told) -> bool:
+    def __call__(self, _message: bytes, _request: Any, _context: Context, told: Told) -> bool:
         self.told = told if self._takes else None
         return self._takes
 

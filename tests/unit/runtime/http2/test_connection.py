@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tfmodel_runtime.http2 import frames
 from tfmodel_runtime.http2.connection import Connection
+from tfmodel_runtime.http2.delayed import Delayed
 from tfmodel_runtime.http2.frames import ErrorCode, Setting
 from tfmodel_runtime.http2.header_blocks import encode
 from tfmodel_runtime.http2.limits import Limits
@@ -113,7 +114,7 @@ class Answer:
 def connected(limits: Limits = LIMITS, size: int = 10) -> tuple[Connection, Wire, Answering]:
     """A connection whose client has said nothing yet; must be called in a loop."""
     answering = Answering(size)
-    connection, wire = Connection(Shared(limits, answering.begin)), Wire()
+    connection, wire = Connection(Shared(limits, answering.begin, Delayed(asyncio.get_running_loop()))), Wire()
     connection.connection_made(wire)
     return connection, wire, answering
 

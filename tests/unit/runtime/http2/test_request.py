@@ -18,8 +18,8 @@ def with_timeout(value: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def test_a_request_that_varies_in_its_deadline_is_what_reading_it_anew_makes() -> None:
-    fields = with_timeout(b"9S")
-    assert varied(request_of(FIRST), fields) == request_of(fields)
+    for fields in (with_timeout(b"9S"), tuple((name, bytes(bytearray(value))) for name, value in FIRST)):
+        assert varied(request_of(FIRST), fields) == request_of(fields)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,8 @@ def test_a_request_that_varies_in_its_deadline_is_what_reading_it_anew_makes() -
         (*FIRST[:2], (b":path", b"/s/N"), *FIRST[3:]),
         (*FIRST[:3], (b"content-type", b"text/html"), FIRST[4]),
         (*FIRST[:-1], (b"te", b"trailers")),
-        tuple((name, bytes(bytearray(value))) for name, value in FIRST),
     ],
-    ids=["fewer", "a path", "a type", "another name", "all are other objects"],
+    ids=["fewer", "a path", "a type", "another name"],
 )
 def test_what_differs_otherwise_is_read_anew(fields) -> None:
     assert varied(request_of(FIRST), fields) is None
