@@ -94,5 +94,10 @@ def assert_refused(namespace: Namespace, status: str, reason: str) -> None:
     namespace.wait_until(lambda: ready() == (status, reason), f"Ready is {status} for {reason}", 300)
     conditions = namespace.conditions("tiny")
     assert conditions["Stalled"]["reason"] == "VersionLoadFailed"
-    for said in ("version 3: ", "it needs about 1080 MiB", "left of the memory limit", "raise serving.resources.limits"):
+    for said in (
+        "version 3: ",
+        "it needs about 1080 MiB",
+        "left of the memory limit",
+        "raise serving.resources.limits",
+    ):
         assert said in conditions["Ready"]["message"]
