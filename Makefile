@@ -27,10 +27,10 @@ contract: ## Tests of the wire, of the CRD and of the chart, against real server
 	@hack/setup/venv.sh && hack/setup/packages.sh && hack/setup/tfjs.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" .venv/bin/python -m pytest tests/contract
 
 e2e: ## End-to-end tests on the cluster that KUBECONFIG names, or on one that is made
-	@hack/setup/venv.sh && hack/setup/packages.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e
+	@hack/setup/venv.sh && hack/setup/packages.sh && hack/setup/tfjs.sh && PATH="$$(hack/cluster/bin.sh):$$(hack/storage/bin.sh):$$PATH" KUBECONFIG="$${KUBECONFIG:-$$(hack/cluster/ready.sh)}" .venv/bin/python -m pytest tests/e2e
 
-fuzz: ## A long run of the tests that send random input: more than 100,000 inputs, ten minutes
-	@hack/setup/venv.sh && TFMODEL_FUZZ_EXAMPLES=$${EXAMPLES:-20000} .venv/bin/python -m pytest tests/contract/fuzz tests/contract/rest/test_docs.py
+fuzz: ## A long run of the tests that send random input: 109,000 inputs, half an hour (EXAMPLES, OPERATION_EXAMPLES: how many each)
+	@hack/fuzz.sh
 
 bench: ## Compare with other servers; HELP=1 lists the variables (PEERS=kserve MODELS=iris takes minutes)
 	@hack/setup/venv.sh && .venv/bin/python bench/compare.py $(if $(HELP),--help) $(foreach name,$(bench_variables),$(call option,$(name)))

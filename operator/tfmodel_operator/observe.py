@@ -5,7 +5,7 @@ from tfmodel_operator.cache import Cache
 from tfmodel_operator.kube import ApiError, Kube
 from tfmodel_operator.plan.diagnosis import unexplained
 from tfmodel_operator.plan.naming import claim_name
-from tfmodel_operator.plan.serving import ready_pods
+from tfmodel_operator.plan.serving import telling_pods
 from tfmodel_operator.plan.training_progress import training_pods
 from tfmodel_operator.read import at, name_of
 from tfmodel_operator.runtime_probe import RuntimeProbe
@@ -25,7 +25,7 @@ class Observer:
     async def observe(self, model: TFModel, errors: tuple[ApplyError, ...]) -> Observation:
         """Everything that a plan for the model is made from."""
         seen = self._cached(model, errors)
-        served = await self._probe.ask(model.name, ready_pods(seen))
+        served = await self._probe.ask(model.name, telling_pods(seen))
         progress = await self._probe.ask_progress(training_pods(seen))
         warnings = {uid: await self._warnings(model.namespace, uid) for uid in unexplained(model, seen)}
         return Observation(

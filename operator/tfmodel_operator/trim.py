@@ -44,7 +44,7 @@ _CONTAINER_STATE: Fields = {"name": WHOLE, "image": WHOLE, "state": WHOLE, "last
 _OF_KIND: Mapping[str, Fields] = {
     "TFModel": {"spec": WHOLE, "status": WHOLE},
     "Job": {
-        "spec": {"suspend": WHOLE},
+        "spec": {"suspend": WHOLE, "backoffLimit": WHOLE},
         "status": {
             "conditions": _CONDITIONS,
             "startTime": WHOLE,

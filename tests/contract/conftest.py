@@ -1,7 +1,7 @@
 """Real servers for the contract tests."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,24 @@ from testkit.apiserver import ApiServer
 from testkit.served import Served, serving
 
 CRD = Path(__file__).resolve().parents[2] / "crds" / "tfmodels.yaml"
+
+
+class Inputs:
+    """Counts what a test sends."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def inputs(record_property: Callable[[str, object], None]) -> Iterator[Inputs]:
+    """The random inputs of a test, whose number stands in its report."""
+    sent = Inputs()
+    yield sent
+    record_property("inputs", sent.count)
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,26 @@
 """The examples that need a cluster's volumes."""
 
+import base64
+import io
 import json
 import re
+import tarfile
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from testkit.kubectl import KubectlError, Namespace
+from testkit.web_page import digits, told_by_page
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DIGITS = EXAMPLES / "digits"
 OF_THE_DOCUMENTS = ("graph-mnist", "iris-estimator", "callbacks", "mlp-classify", "mnist-cnn")
 MOST_MISREAD = 1
+PICTURES = 20
 TENSORBOARD = EXAMPLES / "callbacks" / "client" / "tensorboard.yaml"
 FORMATS = {
     "TFLite": "assets.extra/exports/model.tflite",
@@ -45,7 +51,7 @@ def test_digits_are_trained_from_a_volume_and_recognised(namespace: Namespace) -
     assert classes == wanted["classes"]
 
 
-def test_an_example_of_each_document_is_trained_and_answers(namespace: Namespace) -> None:
+def test_an_example_of_each_document_is_trained_and_answers(namespace: Namespace, tmp_path: Path) -> None:
     for data in (EXAMPLES / "mnist-data" / "configmap.yaml", EXAMPLES / "iris" / "configmap.yaml"):
         namespace.kubectl("apply", "--server-side", "-f", str(data))
     for name in OF_THE_DOCUMENTS:
@@ -60,6 +66,7 @@ def test_an_example_of_each_document_is_trained_and_answers(namespace: Namespace
             if name in USED:
                 assert_runs_optimised(namespace, name, f"http://127.0.0.1:{port}/metrics")
     assert_exported(namespace, "mnist-cnn")
+    assert_answers_in_a_browser(namespace, "mnist-cnn", tmp_path)
     assert_shows_the_logs(namespace)
     with pytest.raises(KubectlError, match=r"optimize: TensorFlow has had no TensorRT since 2\.18"):
         namespace.patch_spec("mnist-cnn", {"serving": {"optimize": "TensorRT"}})
@@ -98,6 +105,28 @@ def assert_exported(namespace: Namespace, name: str) -> None:
         one["format"]: one["sizeBytes"] for one in exports.values()
     }
     assert {int(size.split()[0]) for size in sizes} == {one["sizeBytes"] for one in exports.values()}
+
+
+def assert_answers_in_a_browser(namespace: Namespace, name: str, folder: Path) -> None:
+    """What the export step wrote for TensorFlow.js, on the example's page in a browser, gives what the runtime pod gives."""
+    pictures = digits(PICTURES)
+    told = told_by_page(
+        copied(namespace, name, f"/models/{name}/1/assets.extra/exports/tfjs", folder), pictures, folder
+    )
+    body = json.dumps({"instances": (pictures[..., np.newaxis] / 255).tolist()}).encode()
+    with namespace.port_forward(f"service/{name}", 8501) as port:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/models/{name}:predict", body)
+        served = np.array(json.loads(asked(request))["predictions"])
+    assert np.array(told["answers"]) == pytest.approx(served, abs=1e-5)
+    assert told["shown"] == str(served[0].argmax())
+
+
+def copied(namespace: Namespace, name: str, source: str, folder: Path) -> Path:
+    """A folder of a model's volume, read in its runtime pod, copied into a folder here."""
+    text = namespace.kubectl("exec", f"deployment/{name}", "--", "sh", "-c", f"tar -C {source} -c . | base64")
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as archive:
+        archive.extractall(folder / "copied", filter="data")
+    return folder / "copied"
 
 
 def assert_runs_optimised(namespace: Namespace, name: str, url: str) -> None:

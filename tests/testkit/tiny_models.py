@@ -9,14 +9,15 @@ import json, os, time
 import tensorflow as tf
 
 class Tiny(tf.Module):
-    def __init__(self, factor):
+    def __init__(self, factor, mebibytes):
         self.factor = tf.Variable(factor, dtype=tf.float32)
+        self.weights = tf.Variable(tf.ones([1 + mebibytes * 2**18]))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def __call__(self, x):
-        return {"y": x * self.factor}
+        return {"y": x * self.factor * self.weights[0]}
 
-model = Tiny(float(os.environ["TFMODEL_PARAM_FACTOR"]))
+model = Tiny(float(os.environ["TFMODEL_PARAM_FACTOR"]), int(os.environ.get("TFMODEL_PARAM_WEIGHTS", "0")))
 signature = os.environ.get("TFMODEL_PARAM_SIGNATURE", "serving_default")
 target = os.environ["TFMODEL_EXPORT_DIR"]
 tf.saved_model.save(model, target, signatures={signature: model.__call__})

@@ -160,9 +160,8 @@ def a_deployment(model: TFModel, *, ready: int | None = None, conditions: tuple[
 def a_runtime_pod(model: TFModel, name: str = "iris-0", *containers: Json, ready: bool = True) -> Json:
     """A runtime pod."""
     template = a_deployment_manifest(model)["spec"]["template"]
-    conditions = [{"type": "PodScheduled", "status": "True"}]
-    if ready:
-        conditions.append({"type": "Ready", "status": "True"})
+    is_ready = {"status": "True"} if ready else {"status": "False", "reason": "ContainersNotReady"}
+    conditions = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", **is_ready}]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -14,6 +14,7 @@ from tfmodel.api.reasons import ConditionReason, FailureReason
 from tfmodel.api.status import Condition, LastFailure, VersionStatus
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.manifests import exporting
+from tfmodel_operator.plan.attempts import NEEDS_A_HAND
 from tfmodel_operator.plan.facts import Facts
 
 _MESSAGE_LIMIT = 2000
@@ -32,13 +33,6 @@ _OF_THE_MODEL = {
     FailureReason.THRESHOLD_NOT_MET,
     FailureReason.METRIC_MISSING,
     FailureReason.WARMUP_FAILED,
-}
-_NEEDS_A_HAND = {
-    FailureReason.IMAGE_PULL_FAILED,
-    FailureReason.CONFIG_MISSING,
-    FailureReason.QUOTA_EXCEEDED,
-    FailureReason.ADMISSION_REJECTED,
-    FailureReason.UNSCHEDULABLE,
 }
 
 
@@ -75,10 +69,20 @@ def run_failed(facts: Facts) -> Verdict | None:
     return _told(failure) if facts.run.state == "Failed" and failure is not None else None
 
 
+def run_is_retried(facts: Facts) -> Verdict | None:
+    """An attempt failed, and another one runs or is due."""
+    run = facts.run
+    if run.status.last_failure is None or run.retry is None:
+        return None
+    told = _told(run.status.last_failure)
+    message = f"run {run.status.run_id}: {run.retry}: {told.reason}: {told.message}"
+    return Verdict("False", ConditionReason.RETRYING, message)
+
+
 def run_waits_for_a_cause(facts: Facts) -> Verdict | None:
-    """The newest attempt failed, or cannot start."""
-    failure = facts.run.status.last_failure
-    return _told(failure) if not facts.run.is_over and failure is not None else None
+    """The newest attempt failed and none follows, or it cannot start."""
+    failure, state = facts.run.status.last_failure, facts.run.state
+    return _told(failure) if state in ("Pending", "Running") and failure is not None else None
 
 
 def run_goes_on(facts: Facts) -> Verdict | None:
@@ -152,7 +156,7 @@ def _unknown_is_false(check: Check) -> Check:
 
 
 ACCEPTED: tuple[Check, ...] = (refused_by_api_server,)
-TRAINED: tuple[Check, ...] = (run_failed, run_waits_for_a_cause, run_goes_on)
+TRAINED: tuple[Check, ...] = (run_failed, run_is_retried, run_waits_for_a_cause, run_goes_on)
 MODEL_VALID: tuple[Check, ...] = (run_failed_on_the_model, version_failed, no_version_yet)
 AVAILABLE: tuple[Check, ...] = (
     scaled_to_zero,
@@ -164,6 +168,7 @@ AVAILABLE: tuple[Check, ...] = (
 SETBACKS: tuple[Check, ...] = (
     refused_by_api_server,
     run_failed,
+    run_is_retried,
     run_waits_for_a_cause,
     version_failed,
     named_version_is_missing,
@@ -259,8 +264,10 @@ def _stalled(facts: Facts) -> Verdict | None:
     found = first_objection((refused_by_api_server, run_failed, version_failed, named_version_is_missing), facts)
     if found is not None:
         return found
+    if facts.run.retry is not None:
+        return None
     waiting = facts.run.status.last_failure if not facts.run.is_over else facts.serving.failure
-    return _told(waiting) if waiting is not None and waiting.reason in _NEEDS_A_HAND else None
+    return _told(waiting) if waiting is not None and waiting.reason in NEEDS_A_HAND else None
 
 
 def condition(model: TFModel, kind: str, verdict: Verdict, now: datetime) -> Condition:

@@ -7,7 +7,7 @@ from tfmodel.api.status import LastFailure
 from tfmodel.api.v1alpha1 import TFModel
 from tfmodel_operator.manifests.metadata import SERVING
 from tfmodel_operator.plan.diagnosis import event_failure, failure, pod_failure
-from tfmodel_operator.read import at, is_ready, label_of
+from tfmodel_operator.read import at, container_states, is_ready, label_of
 from tfmodel_operator.values import LABEL_COMPONENT, Manifest, Observation
 
 
@@ -32,6 +32,24 @@ class Serving:
 def ready_pods(seen: Observation) -> tuple[Manifest, ...]:
     """Runtime pods that are ready."""
     return tuple(pod for pod in seen.pods if label_of(pod, LABEL_COMPONENT) == SERVING and is_ready(pod))
+
+
+def telling_pods(seen: Observation) -> tuple[Manifest, ...]:
+    """Runtime pods that can be asked: those that are ready, and those that their kubelet knows to run without being ready.
+
+    One that is not ready may know why: a version that it cannot load. Pods of a lost node, whom the kubelet says nothing of any more,
+    would keep whoever asks them waiting.
+    """
+    return tuple(pod for pod in seen.pods if label_of(pod, LABEL_COMPONENT) == SERVING and _can_tell(pod))
+
+
+def _can_tell(pod: Manifest) -> bool:
+    if is_ready(pod):
+        return True
+    conditions: list[Manifest] = at(pod, "status", "conditions") or []
+    says_kubelet = any(one.get("type") == "Ready" and one.get("reason") == "ContainersNotReady" for one in conditions)
+    runs = any(at(state, "state", "running") for state in container_states(pod))
+    return says_kubelet and runs and at(pod, "metadata", "deletionTimestamp") is None
 
 
 def assess(model: TFModel, seen: Observation) -> Serving:

@@ -21,7 +21,7 @@ from tfmodel_operator.manifests.metadata import (
     TRAIN_CONTAINER,
     TRAINING,
 )
-from tfmodel_operator.plan import schedule, training_progress
+from tfmodel_operator.plan import attempts, schedule, training_progress
 from tfmodel_operator.plan.diagnosis import event_failure, failure, pod_failure, report_of
 from tfmodel_operator.plan.naming import job_name, run_key
 from tfmodel_operator.read import at, condition_of, container_states, label_of, name_of
@@ -47,6 +47,8 @@ class Run:
     report: ExportReport | None = None
     waits_for: str | None = None
     """The Job before it, whose pods are not gone yet."""
+    retry: str | None = None
+    """What attempt follows one that failed; None if none failed, or none follows."""
 
     @property
     def is_over(self) -> bool:
@@ -140,7 +142,8 @@ def _not_started(model: TFModel, key: str, name: str) -> Run:
         attempts=lost.attempts if lost else 0,
         last_failure=before if lost and lost.started_at else None,
     )
-    return Run(key, name, None, state, step, status)
+    retry = "another attempt is due; the one before it failed" if status.last_failure and not suspended else None
+    return Run(key, name, None, state, step, status, retry=retry)
 
 
 def _before(seen: Observation, now: datetime) -> str | None:
@@ -184,7 +187,9 @@ def _observed(model: TFModel, seen: Observation, job: Manifest, key: str, now: d
         last_failure=found,
         **{**progress, **({"metrics": dict(report.metrics)} if report else {})},
     )
-    return Run(key, name_of(job), job, state, _step(job, seen, state, found), status, report)
+    step = _step(job, seen, state, found)
+    retry = attempts.after(found, model, job, pods_of_job(job, seen), step)
+    return Run(key, name_of(job), job, state, step, status, report, retry=retry)
 
 
 def _state(job: Manifest, seen: Observation, report: ExportReport | None) -> State:
@@ -241,10 +246,9 @@ def _deadline(job: Manifest, section: str) -> LastFailure | None:
 
 def _kept(model: TFModel, job: Manifest) -> LastFailure | None:
     last = model.status.training
-    waits = {FailureReason.QUOTA_EXCEEDED, FailureReason.UNSCHEDULABLE, FailureReason.CONFIG_MISSING}
     if last is None or last.last_failure is None or not name_of(job).endswith(last.run_key):
         return None
-    return None if last.last_failure.reason in waits else last.last_failure
+    return None if last.last_failure.reason in attempts.NEEDS_A_HAND else last.last_failure
 
 
 def _unreported(job: Manifest) -> LastFailure | None:

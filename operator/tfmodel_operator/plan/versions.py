@@ -51,13 +51,15 @@ class Versions:
 
 
 def assess(model: TFModel, seen: Observation, run: Run, ready: Iterable[Manifest]) -> Versions:
-    """The versions, from what status knew, what Jobs reported, and what the ready runtime pods answer."""
-    ready = tuple(ready)
+    """The versions, from what status knew, what Jobs reported, and what the ready runtime pods answer.
+
+    Of pods that are not ready only what they cannot load counts.
+    """
     answers = [seen.served[name_of(pod)] for pod in ready if name_of(pod) in seen.served]
     stored = _known(model, seen, run, answers)
     names = [version.version for version in stored if version.state != "Retired"]
     wanted = _wanted(model, names)
-    known = tuple(_judged(version, wanted, answers) for version in stored)
+    known = tuple(_judged(version, wanted, answers, seen.served.values()) for version in stored)
     return Versions(
         known=known,
         wanted=wanted,
@@ -156,10 +158,12 @@ def _by_policy(model: TFModel, newest_first: list[int]) -> set[int]:
     return set(newest_first[: policy.latest.count if policy and policy.latest else 1])
 
 
-def _judged(version: VersionStatus, wanted: tuple[int, ...], answers: list[Answer]) -> VersionStatus:
+def _judged(
+    version: VersionStatus, wanted: tuple[int, ...], answers: list[Answer], told: Iterable[Answer]
+) -> VersionStatus:
     if version.state == "Retired":
         return version
-    error = _load_error(version.version, answers)
+    error = _load_error(version.version, told)
     state = _state(version.version, wanted, answers, error)
     failed = LastFailure(
         reason=FailureReason.VERSION_LOAD_FAILED,
@@ -183,7 +187,7 @@ def _is_available(number: int, answer: Answer) -> bool:
     return any(served.version == number and served.state == "AVAILABLE" for served in answer)
 
 
-def _load_error(number: int, answers: list[Answer]) -> str:
+def _load_error(number: int, answers: Iterable[Answer]) -> str:
     errors = [served.error for answer in answers for served in answer if served.version == number and served.error]
     return errors[0] if errors else ""
 

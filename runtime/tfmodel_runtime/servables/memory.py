@@ -1,7 +1,8 @@
 """Whether another version fits into the memory that the process may use.
 
 The limit is the control group's (version 2 or 1). What a version needs is estimated as TensorFlow Serving does, from its size on
-disk (servables/tensorflow/util.cc, EstimateResourceFromPathUsingDiskState). Loads that could exceed the limit together take turns.
+disk (servables/tensorflow/util.cc, EstimateResourceFromPathUsingDiskState), less what lies in assets.extra: the model in other formats,
+which is never loaded, may be several times as large. Loads that could exceed the limit together take turns.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MULTIPLIER = 1.2
+_CARRIED = "assets.extra"
 _MIB = 2**20
 _GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "file"),
@@ -41,7 +43,9 @@ def free_bytes() -> int | None:
 
 def needed_bytes(path: Path) -> int:
     """Bytes of memory that the version in a folder is expected to need."""
-    return int(sum(found.stat().st_size for found in path.rglob("*") if found.is_file()) * _MULTIPLIER)
+    carried = path / _CARRIED
+    loaded = (found for found in path.rglob("*") if carried not in found.parents and found.is_file())
+    return int(sum(found.stat().st_size for found in loaded) * _MULTIPLIER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class ConditionReason(StrEnum):
     EXPORTING = "Exporting"
     """The model is converted, checked and published."""
     RETRYING = "Retrying"
-    """An attempt failed and the next one is due; lastFailure tells why."""
+    """An attempt of the run failed, and the next one is due or under way; the message names both, and why the one failed."""
     SUSPENDED = "Suspended"
     """spec.training.suspend is true: the run is held."""
     RUN_SUCCEEDED = "RunSucceeded"

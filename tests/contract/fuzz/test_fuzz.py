@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers, and no answer is its own fault. `make fuzz` sends some hundred thousand inputs.
+"""Whatever is sent, the server answers, and no answer is its own fault. `make fuzz` sends more than a hundred thousand inputs.
 
 The models of these tests cannot fail by themselves, so that an answer of 5xx, INTERNAL or UNKNOWN is the server's doing.
 """
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.conftest import Inputs
 from testkit.served import Served
 from tfmodel.wire import messages
 from tfmodel.wire.dtypes import DataType
@@ -82,10 +83,11 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("verb", ["predict", "classify", "regress"])
-def test_rest_bodies(types: Served, client: Client, verb: str) -> None:
+def test_rest_bodies(types: Served, client: Client, inputs: Inputs, verb: str) -> None:
     @given(damaged())
     @FUZZ
     def check(body: bytes) -> None:
+        inputs.add()
         status, answer = client.ask("POST", f"/v1/models/m:{verb}", body)
         assert status < 500 or (status == 501 and b"to type: half" in answer), (status, answer)
         assert answer
@@ -95,7 +97,7 @@ def test_rest_bodies(types: Served, client: Client, verb: str) -> None:
 
 
 @pytest.mark.timeout(3600)
-def test_rest_paths(types: Served, client: Client) -> None:
+def test_rest_paths(types: Served, client: Client, inputs: Inputs) -> None:
     pieces = st.sampled_from(
         ["/", "v1", "v2", "models", "m", "versions", "labels", "metadata", ":", "predict", "%2F", "1"]
     )
@@ -106,6 +108,7 @@ def test_rest_paths(types: Served, client: Client) -> None:
     @given(st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]), paths)
     @FUZZ
     def check(method: str, path: str) -> None:
+        inputs.add()
         status, answer = client.ask(method, path, b"{}" if method != "GET" else None)
         assert status < 500, (status, answer)
 
@@ -134,7 +137,7 @@ def tensors(draw: st.DrawFn) -> object:
 
 
 @pytest.mark.timeout(3600)
-def test_grpc_tensors(types: Served) -> None:
+def test_grpc_tensors(types: Served, inputs: Inputs) -> None:
     fine = {
         grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND,
         grpc.StatusCode.UNIMPLEMENTED,
@@ -148,10 +151,11 @@ def test_grpc_tensors(types: Served) -> None:
             st.lists(st.sampled_from(["twice", "id", "no"]), max_size=2),
         )
         @FUZZ
-        def check(signature: str, inputs: dict[str, object], outputs: list[str]) -> None:
+        def check(signature: str, sent: dict[str, object], outputs: list[str]) -> None:
+            inputs.add()
             request = messages.PredictRequest(output_filter=outputs)
             request.model_spec.name, request.model_spec.signature_name = "m", signature
-            for alias, proto in inputs.items():
+            for alias, proto in sent.items():
                 request.inputs[alias].CopyFrom(proto)
             future = call.future(request.SerializeToString(), timeout=60)
             assert future.code() in fine, (future.code(), future.details())

@@ -13,9 +13,10 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
+from contract.conftest import Inputs
 from testkit.served import Served, serving
 
-EXAMPLES = int(os.environ.get("TFMODEL_FUZZ_EXAMPLES", "500")) // 50
+EXAMPLES = int(os.environ.get("TFMODEL_FUZZ_OPERATION_EXAMPLES", "10"))
 MODELS = {"types": (), "of_examples": ("--saved_model_tags=serve,mine",), "flowers": ()}
 
 
@@ -47,7 +48,9 @@ def test_every_example_works(served: Served) -> None:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
-def test_nothing_that_is_sent_is_the_servers_fault(served: Served, mode: schemathesis.GenerationMode) -> None:
+def test_nothing_that_is_sent_is_the_servers_fault(
+    served: Served, inputs: Inputs, mode: schemathesis.GenerationMode
+) -> None:
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{served.rest_port}/openapi.json")
     for found in schema.get_all_operations():
         operation = cast("Any", found).ok()
@@ -55,6 +58,7 @@ def test_nothing_that_is_sent_is_the_servers_fault(served: Served, mode: schemat
         @given(operation.as_strategy(generation_mode=mode))
         @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         def check(case: Any) -> None:
+            inputs.add()
             answer = case.call()
             assert answer.status_code < 500, (answer.status_code, answer.text, case.body)
 

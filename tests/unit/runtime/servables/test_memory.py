@@ -24,6 +24,16 @@ def test_a_verdict_tells_whether_unloading_helps_and_what_is_short() -> None:
     assert "about 30 MiB, and 10 MiB are left of the memory limit" in found.reason
 
 
+def test_what_a_version_carries_in_other_formats_needs_no_memory(tmp_path: Path) -> None:
+    add(tmp_path, 1, 1000)
+    (tmp_path / "1" / "variables").mkdir()
+    (tmp_path / "1" / "variables" / "variables.data-00000-of-00001").write_bytes(b"0" * 500)
+    exports = tmp_path / "1" / "assets.extra" / "exports"
+    exports.mkdir(parents=True)
+    (exports / "model.h5").write_bytes(b"0" * 9000)
+    assert needed_bytes(tmp_path / "1") == 1800
+
+
 class Machine:
     """A machine with room for so many bytes of models, which loads and closes them."""
 
