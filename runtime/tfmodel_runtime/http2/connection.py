@@ -20,8 +20,6 @@ from tfmodel_runtime.http2.frames import (
     PADDED,
     PREFACE,
     SETTINGS,
-    WIDENING_BYTES,
-    WINDOW_UPDATE,
     WITH_PRIORITY,
     ConnectionFault,
     ErrorCode,
@@ -131,7 +129,7 @@ class Connection(asyncio.Protocol):
             if not self._is_begun:
                 self._rest = data
                 return
-        outgoing, unpack, most = self.outgoing, frames.HEAD.unpack_from, self._limits.frame_bytes
+        unpack, most = frames.HEAD.unpack_from, self._limits.frame_bytes
         while size - place >= frames.HEADER_BYTES and self.closing_since is None:
             high, low, kind, flags, number = unpack(data, place)
             length = high << 8 | low
@@ -148,14 +146,6 @@ class Connection(asyncio.Protocol):
                     self._on_data(data, begin, place, flags, number)
                 elif kind == HEADERS and not self._block and self.is_established:
                     self._on_headers(data, begin, place, flags, number)
-                elif (
-                    kind == WINDOW_UPDATE
-                    and not number
-                    and length == WIDENING_BYTES
-                    and not self._block
-                    and self.is_established
-                ):
-                    outgoing.widen(None, number, frames.NUMBER.unpack_from(data, begin)[0] & MOST_STREAM)
                 else:
                     self._on_other(kind, data[begin:place], flags, number)
             except StreamFault as fault:

@@ -28,8 +28,6 @@ NUMBER = Struct(">I")
 SETTING = Struct(">HI")
 _TWO = Struct(">II")
 _PRIORITY_BYTES = 5
-WIDENING_BYTES = 4
-"""Payload of a WINDOW_UPDATE."""
 
 
 class Setting(IntEnum):

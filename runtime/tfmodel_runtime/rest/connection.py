@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _OK = 200
 _OK_JSON = STATUS_LINE[_OK] + b"content-type: application/json\r\n"
 _HEAD = _OK_JSON + b"content-length: %d\r\n\r\n"
+_LAST_HEAD = _OK_JSON + b"content-length: %d\r\nconnection: close\r\n\r\n"
 _NOT_PLAIN = frozenset({b"content-encoding", b"expect"})
 _BAD_REQUEST, _REQUEST_TIMEOUT, _HEADERS_TOO_LARGE = 400, 408, 431
 
@@ -152,9 +153,7 @@ class Connection(HttpToolsProtocol):
         if self._is_gone or self.transport.is_closing():
             return
         if self._ends or (self._express is not None and self._express.is_draining):
-            self.transport.write(
-                b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (_OK_JSON, len(message), message)
-            )
+            self.transport.write(_LAST_HEAD % len(message) + message)
             self.transport.close()
             return
         self.transport.write(_HEAD % len(message) + message)
@@ -285,9 +284,8 @@ class Connection(HttpToolsProtocol):
 
     def _takes_a_lane(self, express: Express, message: bytes, trip: Trip) -> bool:
         """Whether a request that was parsed is of a kind that was met before. If so its head is known from now on."""
-        if not message.endswith(trip.body) or message.find(END_OF_HEAD) + len(END_OF_HEAD) != len(message) - len(
-            trip.body
-        ):
+        begin = message.find(END_OF_HEAD) + len(END_OF_HEAD)
+        if message[begin:] != trip.body:
             return False
         self._pending, self.cycle = message, None
         if express.take(self.url, trip.body, self):
