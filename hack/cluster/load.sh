@@ -54,9 +54,21 @@ send_all() {
   for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
+# A pod keeps the image that it was started from, though its name means another one now: an operator that runs already is started anew.
+# Pods of models and trainings are made anew by those who test with them.
+renew() {
+  local kubectl deployment
+  kubectl="$("$here/bin.sh" kubectl)/kubectl --kubeconfig $kubeconfig -n tfmodel-system"
+  for deployment in $($kubectl get deployments -l app.kubernetes.io/name=tfmodel-operator -o name); do
+    $kubectl rollout restart "$deployment"
+    $kubectl rollout status "$deployment" --timeout 120s
+  done
+}
+
 hold images
 if loaded; then
   say "the nodes hold $* already"
   exit 0
 fi
 step "images into ${nodes[*]}" send_all
+step "an operator that runs already, with its new image" renew
