@@ -71,6 +71,26 @@ def test_a_failure_tells_its_reason_and_the_old_version_answers_on(serving: Name
     assert serving.status("tiny")["activeVersion"] == 1
 
 
+def test_a_second_attempt_is_told_of_while_it_trains(namespace: Namespace) -> None:
+    namespace.apply(SCRIPTS, tfmodel(training=training("fails-once.py", backoffLimit=1)))
+    told = (
+        "run 1: attempt 2 trains; attempt 1 failed: UserCodeError: container train ended with exit code 1: ValueError: "
+    )
+    ready = namespace.wait_until(lambda: ready_that_tells(namespace, told), "Ready tells of both attempts")
+    assert (ready["status"], ready["reason"]) == ("False", "Retrying")
+    assert "Stalled" not in namespace.conditions("tiny")
+    (pod,) = namespace.list("pods", "app.kubernetes.io/component=training", "status.phase!=Failed")
+    namespace.kubectl("exec", pod["metadata"]["name"], "-c", "train", "--", "touch", "/tmp/go")
+    namespace.wait_ready("tiny")
+    run = namespace.status("tiny")["training"]
+    assert (run["state"], run["attempts"], run.get("lastFailure")) == ("Succeeded", 2, None)
+
+
+def ready_that_tells(namespace: Namespace, text: str) -> dict[str, Any] | None:
+    ready = namespace.conditions("tiny").get("Ready", {"message": ""})
+    return dict(ready) if ready["message"].startswith(text) else None
+
+
 def test_the_cause_outlives_the_pod(namespace: Namespace) -> None:
     namespace.apply(SCRIPTS, tfmodel(training=training("raises.py")))
     namespace.wait_until(

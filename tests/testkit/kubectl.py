@@ -52,9 +52,10 @@ class Namespace:
         found: Json = json.loads(text) if text.strip() else {}
         return found
 
-    def list(self, kind: str, selector: str = "") -> list[Json]:
-        """Objects of a kind."""
-        text = self.kubectl("get", kind, "-o", "json", *(("-l", selector) if selector else ()))
+    def list(self, kind: str, selector: str = "", fields: str = "") -> list[Json]:
+        """Objects of a kind, with labels and fields as the selectors say."""
+        chosen = [("-l", selector)] * bool(selector) + [("--field-selector", fields)] * bool(fields)
+        text = self.kubectl("get", kind, "-o", "json", *(part for one in chosen for part in one))
         items: list[Json] = json.loads(text)["items"]
         return items
 

@@ -35,11 +35,21 @@ time.sleep(float(os.environ.get("TFMODEL_PARAM_SLEEP", "0")))
 """
 RAISES = "print('reading data'); raise ValueError('the labels are missing')"
 EATS_MEMORY = "import time; held = bytearray(256 * 1024 * 1024); time.sleep(60)"
+FAILS_ONCE = f"""
+import os, time
+tried = os.path.join(os.environ["TFMODEL_CHECKPOINT_DIR"], "tried")
+if not os.path.exists(tried):
+    os.makedirs(tried)
+    raise ValueError("the first time")
+while not os.path.exists("/tmp/go"):
+    time.sleep(0.2)
+{TINY}"""
+"""Fails at the first attempt; at the second it waits for /tmp/go, and trains."""
 SCRIPTS: Json = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "scripts"},
-    "data": {"tiny.py": TINY, "raises.py": RAISES, "eats-memory.py": EATS_MEMORY},
+    "data": {"tiny.py": TINY, "raises.py": RAISES, "eats-memory.py": EATS_MEMORY, "fails-once.py": FAILS_ONCE},
 }
 QUICK = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 
