@@ -8,8 +8,9 @@ was counted for it before.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
+from tfmodel_runtime.batching import merging
 from tfmodel_runtime.engine.pace import LIGHT_SECONDS, LOOP_SECONDS, Pace
 from tfmodel_runtime.engine.signature import Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
@@ -20,6 +21,7 @@ from tfmodel_runtime.running.gathering import Gathering, timed
 from tfmodel_runtime.running.work import Outputs, Work, outcomes
 from tfmodel_runtime.servables.servable import Handle, Servable
 
+Found = TypeVar("Found")
 _log = logging.getLogger(__name__)
 
 
@@ -37,10 +39,13 @@ class Wire(Protocol):
     def read(self, messages: Sequence[bytes], signature: Signature) -> Mapping[str, Array] | None:
         """The inputs of all, in their order; None if one is not what it seems."""
 
-    def write(
+    def write_all(
         self, outputs: Mapping[str, Array], count: int, handle: Handle, signature: Signature
     ) -> list[bytes] | None:
-        """The answers to so many; None if the outputs are not rows of them."""
+        """The answers to so many, of outputs that have a row for each that was read; None if each must be written by itself."""
+
+    def write(self, outputs: Mapping[str, Array], handle: Handle, signature: Signature) -> bytes:
+        """One answer. May raise a RuntimeFault."""
 
 
 class Receiver(Protocol):
@@ -125,8 +130,9 @@ class Lane:
             return
         size = -(-len(waiting) // parts)
         for first in range(0, len(waiting), size):
-            held = opened if not first else self._held_again(opened)
-            self._answer(held, waiting[first : first + size], self._predictor.slots.submit)
+            if first:
+                self._manager.hold_again(opened.servable)
+            self._answer(opened, waiting[first : first + size], self._predictor.slots.submit)
 
     def _parts(self, pace: Pace, count: int) -> int:
         """Into how many calls in threads the waiting are parted; 0 for one here. Alone, nobody gains from another core."""
@@ -138,42 +144,35 @@ class Lane:
         worth = int(pace.expected(count * self._wire.rows, pace.row_size) / LIGHT_SECONDS)
         return min(slots, worth, count)
 
-    def _held_again(self, opened: _Open) -> _Open:
-        self._manager.hold_again(opened.servable)
-        return opened
-
     def _answer(self, opened: _Open, waiting: list[_Waiting], run: Callable[[Work], None]) -> None:
         """Has the model run for those who wait, and tells them."""
-        signature = opened.signature
-        feeds = self._wire.read([one.message for one in waiting], signature)
+        feeds = _found(lambda: self._wire.read([one.message for one in waiting], opened.signature))
         if feeds is None:
             self._pass_over(opened, waiting)
             return
         begun = time.perf_counter()
 
         def done(outputs: Outputs | None, _error: BaseException | None) -> None:
-            answers = self._written(opened, outputs, len(waiting))
+            seconds = time.perf_counter() - begun
+            answers = None if outputs is None else _found(lambda: self._written(opened, outputs, len(waiting)))
             if answers is None:
                 self._pass_over(opened, waiting)
             else:
-                self._tell(opened, waiting, answers, time.perf_counter() - begun)
+                self._tell(opened, waiting, answers, seconds)
 
-        timeout = self._call.timeout_seconds
+        timeout, pace = self._call.timeout_seconds, opened.pace
         deadline = None if timeout is None else time.monotonic() + timeout
         rows = len(waiting) * self._wire.rows
-        work = Work(
-            opened.handle.model, signature, Ask(feeds), deadline, done, rows, opened.pace.row_size, opened.pace, True
-        )
-        run(work)
+        run(Work(opened.handle.model, opened.signature, Ask(feeds), deadline, done, rows, pace.row_size, pace, True))
 
-    def _written(self, opened: _Open, outputs: Outputs | None, count: int) -> list[bytes] | None:
-        if outputs is None:
-            return None
-        try:
-            return self._wire.write(outputs, count, opened.handle, opened.signature)
-        except Exception:  # noqa: BLE001 - whatever it is, the usual way tells each of it
-            _log.exception("a shared answer failed in a way that was not foreseen")
-            return None
+    def _written(self, opened: _Open, outputs: Outputs, count: int) -> list[bytes]:
+        rows, handle, signature = self._wire.rows, opened.handle, opened.signature
+        merging.check_rows(outputs, count * rows)
+        together = self._wire.write_all(outputs, count, handle, signature)
+        if together is not None:
+            return together
+        parts = merging.split(outputs, [rows] * count, count * rows)
+        return [self._wire.write(part, handle, signature) for part in parts]
 
     def _pass_over(self, opened: _Open, waiting: list[_Waiting]) -> None:
         self._let_go(opened, waiting)
@@ -191,6 +190,17 @@ class Lane:
     def _let_go(self, opened: _Open, waiting: list[_Waiting]) -> None:
         self._predictor.in_flight -= len(waiting)
         self._manager.release(opened.servable)
+
+
+def _found(find: Callable[[], Found | None]) -> Found | None:
+    """What is found; None where it fails: each of those who wait then goes the usual way, which tells it why."""
+    try:
+        return find()
+    except (RuntimeFault, merging.NotSplittableError):
+        return None
+    except Exception:  # noqa: BLE001 - the rim: nobody may be left waiting
+        _log.exception("a lane failed in a way that was not foreseen")
+        return None
 
 
 def _here(work: Work) -> None:

@@ -67,8 +67,8 @@ def _padded_to(array: Array, shape: tuple[int, ...]) -> Array:
     return np.pad(array, widths, constant_values=array.flat[0])
 
 
-def split(outputs: Tensors, counts: Sequence[int], total: int) -> list[dict[str, Array]]:
-    """The answer to each request of so many rows, of a run of `total` rows.
+def check_rows(outputs: Tensors, total: int) -> None:
+    """Sees to it that outputs can be split.
 
     Raises:
         NotSplittableError: an output has no row for each row that was fed.
@@ -76,6 +76,15 @@ def split(outputs: Tensors, counts: Sequence[int], total: int) -> list[dict[str,
     for alias, array in outputs.items():
         if array.ndim == 0 or len(array) != total:
             raise NotSplittableError(alias)
+
+
+def split(outputs: Tensors, counts: Sequence[int], total: int) -> list[dict[str, Array]]:
+    """The answer to each request of so many rows, of a run of `total` rows.
+
+    Raises:
+        NotSplittableError: an output has no row for each row that was fed.
+    """
+    check_rows(outputs, total)
     bounds = np.cumsum([0, *counts])
     return [{alias: array[begin:end] for alias, array in outputs.items()} for begin, end in itertools.pairwise(bounds)]
 

@@ -16,9 +16,8 @@ from tfmodel_runtime.codec import tfserving_json
 from tfmodel_runtime.codec.json_text import numbers
 from tfmodel_runtime.codec.json_values import FLOATS, to_type
 from tfmodel_runtime.codec.plain_numbers import Form, Plain, skeleton
-from tfmodel_runtime.engine.signature import Signature
+from tfmodel_runtime.engine.signature import Signature, takes_rows
 from tfmodel_runtime.engine.tensors import Array
-from tfmodel_runtime.errors import RuntimeFault
 
 
 class NumberRows:
@@ -35,13 +34,7 @@ class NumberRows:
     def fits(self, signature: Signature) -> bool:
         """Whether a signature takes them: one input of floats, whose rows have the very size of these."""
         spec = next(iter(signature.inputs.values())) if len(signature.inputs) == 1 else None
-        return (
-            spec is not None
-            and spec.data_type in FLOATS
-            and spec.shape is not None
-            and spec.shape[:1] == (-1,)
-            and spec.shape[1:] == self._shape[1:]
-        )
+        return spec is not None and spec.data_type in FLOATS and takes_rows(spec, self._shape)
 
     def admits(self, body: bytes) -> bool:
         """Whether a body of the same kind ends as these do."""
@@ -65,24 +58,23 @@ class NumberRows:
             self._parser = simdjson.Parser()  # one that failed stays in use
             return None
 
-    def write(
+    def write_all(
         self, outputs: Mapping[str, Array], count: int, _handle: object = None, _signature: object = None
     ) -> list[bytes] | None:
-        """The bodies of so many answers; None if the outputs are not rows of them."""
-        total = count * self.rows
-        if any(array.ndim == 0 or len(array) != total for array in outputs.values()):
-            return None
+        """The bodies of so many answers, of outputs that have a row for each that was read; None if each must be written by itself."""
         texts = self._texts(next(iter(outputs.values())), count) if len(outputs) == 1 else None
-        if texts is not None:
-            begin, end = tfserving_json.around(self._form)
-            return [begin + text + end for text in texts]
-        try:
-            return [tfserving_json.answer(self._form, self._part(outputs, number)) for number in range(count)]
-        except RuntimeFault:
+        if texts is None:
             return None
+        begin, end = tfserving_json.around(self._form)
+        return [begin + text + end for text in texts]
 
-    def _part(self, outputs: Mapping[str, Array], number: int) -> dict[str, Array]:
-        return {alias: array[number * self.rows : (number + 1) * self.rows] for alias, array in outputs.items()}
+    def write(self, outputs: Mapping[str, Array], _handle: object = None, _signature: object = None) -> bytes:
+        """The body of one answer.
+
+        Raises:
+            InvalidInputError: the outputs have no form in the layout of the request.
+        """
+        return tfserving_json.answer(self._form, outputs)
 
     def _texts(self, array: Array, count: int) -> list[bytes] | None:
         """The rows of each answer as JSON; None if one must be written with care. What is printed at once is cut where a row ends."""

@@ -38,6 +38,11 @@ class Signature:
         )
 
 
+def takes_rows(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
+    """Whether an input takes any number of rows, each of the very size that rows of this shape have."""
+    return spec.shape is not None and spec.shape[:1] == (-1,) and spec.shape[1:] == shape[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is fed to a signature and fetched from it, by alias; without `fetches` all outputs are fetched.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfmodel.wire.dtypes import DataType, known, numpy_dtype
-from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.engine.signature import Signature, TensorSpec, takes_rows
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.servables.servable import Handle
 
@@ -58,13 +58,7 @@ class ContentRows:
     def fits(self, signature: Signature) -> bool:
         """Whether a signature has this one input, of this type and with rows of this very size."""
         spec = signature.inputs.get(self._tensor.alias) if len(signature.inputs) == 1 else None
-        return (
-            spec is not None
-            and spec.data_type is self._tensor.data_type
-            and spec.shape is not None
-            and spec.shape[:1] == (-1,)
-            and spec.shape[1:] == self._shape[1:]
-        )
+        return spec is not None and spec.data_type is self._tensor.data_type and takes_rows(spec, self._shape)
 
     def read(self, wanted: Sequence[bytes], _signature: Signature) -> dict[str, Array]:
         """The input of all, [rows of all, ...]; the messages are admitted ones of the known length."""
@@ -72,24 +66,21 @@ class ContentRows:
         values = np.frombuffer(b"".join([message[begin:end] for message in wanted]), self._dtype)
         return {self._tensor.alias: values.reshape(len(wanted) * self.rows, *self._shape[1:])}
 
-    def write(
+    def write_all(
         self, outputs: Mapping[str, Array], count: int, handle: Handle, signature: Signature
     ) -> list[bytes] | None:
-        """So many serialized PredictResponses; None if the outputs are not rows of them."""
-        total = count * self.rows
-        if any(array.ndim == 0 or len(array) != total for array in outputs.values()):
-            return None
+        """So many serialized PredictResponses, of outputs that have a row for each that was read; None if each must be made by itself."""
         around = self._around_answers(outputs, handle, signature) if len(outputs) == 1 else None
         if around is None:
-            parts = [self._part(outputs, number) for number in range(count)]
-            return [self._answer(handle, signature, part).SerializeToString() for part in parts]
+            return None
         raw = next(iter(outputs.values())).tobytes()
         size = len(raw) // count
         before, after = around.before, around.after
         return [b"%b%b%b" % (before, raw[place : place + size], after) for place in range(0, len(raw), size)]
 
-    def _part(self, outputs: Mapping[str, Array], number: int) -> dict[str, Array]:
-        return {alias: array[number * self.rows : (number + 1) * self.rows] for alias, array in outputs.items()}
+    def write(self, outputs: Mapping[str, Array], handle: Handle, signature: Signature) -> bytes:
+        """One serialized PredictResponse."""
+        return bytes(self._answer(handle, signature, outputs).SerializeToString())
 
     def _around_answers(self, outputs: Mapping[str, Array], handle: Handle, signature: Signature) -> Around | None:
         alias, array = next(iter(outputs.items()))

@@ -65,7 +65,7 @@ class OneModel:
 
 
 class Text:
-    """Messages are numbers written out, one row each. `broken` ones cannot be read, `?` is no number at all."""
+    """Messages are numbers written out, one row each. `broken` ones cannot be read, `?` is no number at all; 1000 is written by itself."""
 
     rows = 1
 
@@ -76,11 +76,17 @@ class Text:
         return message != b"?"
 
     def read(self, messages: Sequence[bytes], _signature: Signature) -> Mapping[str, Any] | None:
+        if b"unforeseen" in messages:
+            raise MemoryError
         return None if b"broken" in messages else {"x": np.array([float(one) for one in messages], np.float32)}
 
-    def write(self, outputs: Mapping[str, Any], count: int, _handle: Any, _signature: Any) -> list[bytes] | None:
+    def write_all(self, outputs: Mapping[str, Any], count: int, *_: Any) -> list[bytes] | None:
         assert len(outputs["y"]) == count
-        return [b"%d" % value for value in outputs["y"]]
+        return None if 1000 in outputs["y"] else [b"%d" % value for value in outputs["y"]]
+
+    def write(self, outputs: Mapping[str, Any], *_: Any) -> bytes:
+        (value,) = outputs["y"]
+        return b"alone %d" % value
 
 
 class Waiting:
@@ -141,7 +147,7 @@ async def test_those_who_come_together_share_a_call_and_get_their_own_answers(wo
     assert world.counted() == 3
 
 
-@pytest.mark.parametrize("wrong", [b"broken", b"-1"])
+@pytest.mark.parametrize("wrong", [b"broken", b"unforeseen", b"-1"])
 async def test_who_is_not_what_it_seems_sends_all_the_usual_way_uncounted(world: World, wrong: bytes) -> None:
     waiting = world.ask(b"1", wrong)
     await until(world.is_idle)
@@ -150,6 +156,19 @@ async def test_who_is_not_what_it_seems_sends_all_the_usual_way_uncounted(world:
     assert [one.told for one in world.ask(b"4")] == [[]]
     await until(world.is_idle)
     assert world.counted() == 1
+
+
+async def test_answers_that_cannot_be_written_together_are_written_one_by_one(world: World) -> None:
+    waiting = world.ask(b"1", b"500")
+    await until(world.is_idle)
+    assert [one.told for one in waiting] == [[b"alone 2"], [b"alone 1000"]]
+
+
+async def test_outputs_that_are_no_rows_send_all_the_usual_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.model, "run", lambda *_, **__: {"y": np.array(1, np.float32)})
+    waiting = world.ask(b"1", b"2")
+    await until(world.is_idle)
+    assert [one.told for one in waiting] == [[None], [None]]
 
 
 async def test_what_is_none_of_them_is_not_taken(world: World) -> None:

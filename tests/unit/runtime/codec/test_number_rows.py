@@ -103,20 +103,12 @@ def test_answers_that_are_written_together_are_those_written_alone(row: tuple[in
     wire = known(json.dumps({"instances": [1.5] * rows}).encode(), signature())
     outputs = {"y": np.arange(3 * rows * int(np.prod(row)), dtype=np.float32).reshape(3 * rows, *row) / 7}
     alone = [tfserving_json.answer("row", {"y": outputs["y"][rows * n : rows * (n + 1)]}) for n in range(3)]
-    assert wire.write(outputs, 3) == alone
+    assert wire.write_all(outputs, 3) == alone
 
 
-def test_numbers_without_a_json_form_and_several_outputs_are_written_with_care() -> None:
+def test_numbers_without_a_json_form_and_several_outputs_are_written_by_themselves() -> None:
     wire = known(b'{"instances": [1.5]}', signature())
     outputs = {"y": np.array([1, np.nan], np.float32), "z": np.array([[1], [2]])}
     for found in (outputs, {"y": outputs["y"]}):
-        alone = [
-            tfserving_json.answer("row", {alias: array[n : n + 1] for alias, array in found.items()}) for n in (0, 1)
-        ]
-        assert wire.write(found, 2) == alone
-
-
-@pytest.mark.parametrize("output", [np.float32(1), np.zeros(5, np.float32)])
-def test_outputs_that_are_no_rows_are_not_written(output: Any) -> None:
-    wire = known(b'{"instances": [1.5]}', signature())
-    assert wire.write({"y": np.asarray(output)}, 2) is None
+        assert wire.write_all(found, 2) is None
+        assert wire.write(found) == tfserving_json.answer("row", found)
