@@ -23,6 +23,9 @@ NEEDS_A_HAND = frozenset(
     }
 )
 """What keeps an attempt from its start, and ends no attempt: it goes on once someone has seen to it."""
+_ANOTHER = "another attempt {does}; the one before it failed"
+_IS_DUE = "is due"
+ANOTHER_IS_DUE = _ANOTHER.format(does=_IS_DUE)
 _DOES = {
     ConditionReason.TRAINING: "trains",
     ConditionReason.FETCHING: "fetches the model",
@@ -41,14 +44,14 @@ def after(
         return _told(model, failures, _DOES[step])
     allowed = at(job, "spec", "backoffLimit")
     is_left = allowed is None or failures <= allowed
-    return _told(model, failures, "is due") if is_left and _may_be_mended(failure, model) else None
+    return _told(model, failures, _IS_DUE) if is_left and _may_be_mended(failure, model) else None
 
 
 def _told(model: TFModel, failures: int, does: str) -> str:
     """Attempts are numbered where one pod is one attempt, and the Job counts it: a pod that was evicted does not count."""
     has_workers = model.spec.training is not None and model.spec.training.workers > 1
     if has_workers or failures == 0:
-        return f"another attempt {does}; the one before it failed"
+        return _ANOTHER.format(does=does)
     return f"attempt {failures + 1} {does}; attempt {failures} failed"
 
 

@@ -142,7 +142,7 @@ def _not_started(model: TFModel, key: str, name: str) -> Run:
         attempts=lost.attempts if lost else 0,
         last_failure=before if lost and lost.started_at else None,
     )
-    retry = "another attempt is due; the one before it failed" if status.last_failure and not suspended else None
+    retry = attempts.ANOTHER_IS_DUE if status.last_failure and not suspended else None
     return Run(key, name, None, state, step, status, retry=retry)
 
 

@@ -21,6 +21,7 @@ from tfmodel_runtime.grpc.assembly import Assembler, Intake
 from tfmodel_runtime.grpc.statuses import StatusError
 from tfmodel_runtime.http2.request import Request
 from tfmodel_runtime.http2.stream import Stream
+from tfmodel_runtime.lanes import Receiver
 from tfmodel_runtime.statuses import Code, code_of
 
 _log = logging.getLogger(__name__)
@@ -43,16 +44,6 @@ class Context(Protocol):
         """What the client sent along."""
 
 
-class Waiting(Protocol):
-    """Who waits for what a lane makes of a request."""
-
-    def answered(self, message: bytes) -> None:
-        """The serialized answer."""
-
-    def passed_over(self) -> None:
-        """There is none: the request goes the usual way."""
-
-
 @dataclass(frozen=True, slots=True)
 class Unary:
     """A method of one request and one answer.
@@ -65,7 +56,7 @@ class Unary:
     function: Callable[[Any, Context], Awaitable[Any]]
     request_type: Any
     at_once: Callable[[bytes, Any, Context, Told], bool] | None = None
-    lanes: Callable[[bytes, Waiting], bool] | None = None
+    lanes: Callable[[bytes, Receiver], bool] | None = None
 
 
 class Conversation(Protocol):
