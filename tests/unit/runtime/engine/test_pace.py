@@ -87,3 +87,10 @@ def test_larger_rows_that_are_light_too_are_learned_and_heavy_ones_are_not() -> 
     pace.ran_in_thread(1, 100_000, 1.0)
     assert pace.expected(1, 100_000) == inf
     assert pace.is_light()
+
+
+def test_rows_beyond_which_a_call_is_hardly_cheaper_a_row_are_enough() -> None:
+    assert Pace(seconds=0.0005, row_seconds=0.0005).enough_rows(64) == 1
+    assert Pace(seconds=0.0002, row_seconds=0.0001).enough_rows(64) == 9
+    assert light().enough_rows(64) == 64
+    assert Pace().enough_rows(64) == 64

@@ -63,6 +63,9 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.is_closed = True
 
+    def is_closing(self) -> bool:
+        return self.is_closed
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
 
@@ -349,3 +352,20 @@ async def test_who_takes_nothing_of_an_answer_that_goes_on_is_reset_and_its_rece
     assert frames.RST_STREAM in [kind for kind, *_ in wire.taken()]
     assert answering.aborted == 1
     assert not answering.open
+
+
+async def test_a_ping_is_acknowledged_with_the_next_answer_or_soon_without_one() -> None:
+    connection, wire, _ = connected()
+    connection.data_received(BEGUN)
+    wire.taken()
+    acknowledged = (frames.PING, frames.ACK, 0, b"12345678")
+    connection.data_received(frames.ping(b"12345678", is_ack=False))
+    assert wire.taken() == []
+    connection.data_received(headers(1, is_last=True))
+    assert wire.taken()[0] == acknowledged
+    connection.data_received(frames.ping(b"12345678", is_ack=False) * 2)
+    for _ in range(1000):
+        if wire.written:
+            break
+        await asyncio.sleep(0.001)
+    assert wire.taken() == [acknowledged] * 2

@@ -112,3 +112,29 @@ def test_blocks_that_are_kept_to_be_read_faster_are_bounded() -> None:
             decoder.decode(encode([(b"x-large", b"%d" % number + b"a" * size)]))
     assert decoder._known
     assert sum(len(block) + entries_bytes(list(fields)) for block, fields in decoder._known.items()) <= 2**17
+
+
+repeated = st.lists(fields_, min_size=1, max_size=6)
+deadlines = st.integers(0, 99).map(lambda number: b"%dm" % number) | st.binary(max_size=60)
+blocks_of_calls = st.lists(st.tuples(deadlines, st.booleans(), st.integers(0, 9)), min_size=10, max_size=120)
+
+
+@settings(max_examples=80)
+@given(repeated, blocks_of_calls)
+def test_blocks_that_repeat_all_fields_but_a_deadline_are_read_as_the_library_reads_them(fields, calls) -> None:
+    """Ten of a hundred blocks say something else between, so that what was foreseen no longer holds."""
+    writer, theirs, ours = TheirEncoder(), TheirDecoder(max_header_list_size=WIDE), Decoder(WIDE)
+    for value, is_huffman, other in calls:
+        told = [*fields, (b"grpc-timeout", value)] if other else [(b"x-other", value), *fields]
+        block = writer.encode(told, huffman=is_huffman)
+        expected = tuple((bytes(name), bytes(text)) for name, text in theirs.decode(block, raw=True))
+        assert ours.decode(block) == expected == tuple(told)
+        assert entries_bytes(ours._entries) == ours._size <= ours._most_size
+
+
+def test_deadlines_that_fill_the_table_push_out_what_is_repeated_and_nothing_is_mistaken() -> None:
+    writer, ours = TheirEncoder(), Decoder(WIDE)
+    fields = [*KNOWN, (b":path", b"/tensorflow.serving.PredictionService/Predict"), (b"user-agent", b"x" * 40)]
+    for number in range(500):
+        told = [*fields, (b"grpc-timeout", b"%du" % (29_000_000 + number))]
+        assert ours.decode(writer.encode(told)) == tuple(told)
