@@ -14,7 +14,7 @@ say "cluster and images (the first time takes a quarter of an hour), checks and 
 PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH
 results=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$results"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$results"' EXIT
 hack/cluster/ready.sh >"$results/kubeconfig" &
 making=$!
 outcome=0
