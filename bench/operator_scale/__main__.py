@@ -179,7 +179,7 @@ async def main(arguments: argparse.Namespace, folder: Path) -> str:
     server = ApiServer(folder / "apiserver", *audit.flags, users=(OPERATOR,))
     try:
         server.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds" / "tfmodels.yaml"))
-        server.kubectl("wait", "--for=condition=Established", "crd/tfmodels.tfmodel.dev", "--timeout=30s")
+        server.wait_established("tfmodels.tfmodel.dev")
         server.kubectl("create", "clusterrolebinding", OPERATOR, "--clusterrole=cluster-admin", f"--user={OPERATOR}")
         for number in range(NAMESPACES):
             server.kubectl("create", "namespace", namespace(number))

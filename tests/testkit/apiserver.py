@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 TOKEN = "tests-token"
+_START_SECONDS = 60
 
 
 def free_port() -> int:
@@ -91,10 +92,18 @@ class ApiServer:
             *(f"--token-auth-file={self._folder}/tokens.csv", "--disable-admission-plugins=ServiceAccount"),
             *self._flags,
         )
-        end = time.monotonic() + 60
+        end = time.monotonic() + _START_SECONDS
         while self.kubectl("get", "--raw", "/readyz", check=False).returncode != 0:
             assert time.monotonic() < end, (self._folder / "apiserver.log").read_text()[-3000:]
             time.sleep(0.3)
+
+    def wait_established(self, crd: str) -> None:
+        """Waits until a CustomResourceDefinition is served. `kubectl wait` fails at once on one whose status has no conditions yet."""
+        told = '{.status.conditions[?(@.type=="Established")].status}'
+        end = time.monotonic() + _START_SECONDS
+        while (found := self.kubectl("get", "crd", crd, "-o", f"jsonpath={told}", check=False)).stdout != "True":
+            assert time.monotonic() < end, f"{crd} is not established: {found.stdout}{found.stderr}"
+            time.sleep(0.1)
 
     def kill(self) -> None:
         """Kills the API server; etcd keeps the state."""

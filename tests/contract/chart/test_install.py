@@ -101,7 +101,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def install(program: Installer) -> Installer:
     """The chart is installed as it comes, and a model is there."""
     program.told = program("upgrade", "--install", "tfmodel", str(CHART), "--create-namespace", "--reset-values")
-    program.server.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    program.server.wait_established(CRD.removeprefix("crd/"))
     program.server.kubectl("apply", "--namespace", "team", "-f", str(IRIS))
     return program
 

@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
     made = ApiServer(tmp_path / "apiserver")
     try:
         made.kubectl("apply", "--server-side", "-f", str(CRD))
-        made.kubectl("wait", "--for=condition=Established", "crd/tfmodels.tfmodel.dev", "--timeout=30s")
+        made.wait_established("tfmodels.tfmodel.dev")
         yield made
     finally:
         made.stop()

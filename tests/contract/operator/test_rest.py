@@ -29,7 +29,7 @@ def server(tmp_path: Path, audit: Audit) -> Iterator[ApiServer]:
     made = ApiServer(tmp_path / "apiserver", *audit.flags, users=(OPERATOR,))
     try:
         made.kubectl("apply", "--server-side", "-f", str(CRD))
-        made.kubectl("wait", "--for=condition=Established", "crd/tfmodels.tfmodel.dev", "--timeout=30s")
+        made.wait_established("tfmodels.tfmodel.dev")
         made.kubectl("create", "clusterrolebinding", OPERATOR, "--clusterrole=cluster-admin", f"--user={OPERATOR}")
         yield made
     finally:
