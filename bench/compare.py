@@ -21,7 +21,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         try:
-            found = clients.found(choices.cache, Path(folder), needs_ghz=GRPC in choices.protocols)
+            found = clients.found(Path(folder), needs_grpc=GRPC in choices.protocols)
         except clients.ClientError as error:
             say(str(error))
             return 1

@@ -27,7 +27,7 @@ _CONNECTIONS = (64,)
 def main() -> int:
     choices = parse(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
-        found = clients.found(choices.cache, Path(folder), needs_ghz=GRPC in choices.protocols)
+        found = clients.found(Path(folder), needs_grpc=GRPC in choices.protocols)
         rows = []
         for name in choices.models:
             model = made(MODELS[name], choices.cache)

@@ -41,7 +41,7 @@ def main() -> int:
     choices = parse(sys.argv[1:])
     counts = range(1, len(os.sched_getaffinity(0)) + 1)
     with tempfile.TemporaryDirectory() as folder:
-        found = clients.found(choices.cache, Path(folder), needs_ghz=GRPC in choices.protocols)
+        found = clients.found(Path(folder), needs_grpc=GRPC in choices.protocols)
         rows = []
         for name in choices.models:
             model = made(MODELS[name], choices.cache)

@@ -1,12 +1,16 @@
-"""The clients, the same for all servers: wrk for REST, ghz for gRPC; connections are kept, each has one request in flight."""
+"""The clients, the same for all servers: wrk for REST, h2load for gRPC; connections are kept, each has one request in flight.
+
+h2load knows HTTP/2, not gRPC: a call is a request whose body is one message with its prefix of 5 bytes, as
+https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md has it. It is written in C, as wrk is: a client in Go takes more of the
+cores than the servers that are compared.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from comparison import outputs
@@ -14,7 +18,7 @@ from comparison.dialects import Dialect
 from comparison.results import REST
 
 _TIMEOUT = "30s"
-_GHZ = "github.com/bojand/ghz/cmd/ghz@v0.120.0"
+_GRPC_HEADERS = ("content-type: application/grpc", "te: trailers")
 _LUA = """
 local file = io.open("{body}", "rb")
 wrk.method, wrk.body = "POST", file:read("*a")
@@ -31,7 +35,7 @@ class Clients:
     """Paths of the programs, and a folder for the requests' bodies."""
 
     wrk: Path
-    ghz: Path | None
+    h2load: Path | None
     folder: Path
 
     def run(
@@ -42,52 +46,50 @@ class Clients:
         Raises:
             ClientError: no figures came of it.
         """
-        file = self.folder / f"body.{protocol}"
-        file.write_bytes(body)
-        command = (self._wrk if protocol == REST else self._ghz)(file, port, dialect, connections, seconds)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 90, check=False)
-            return (outputs.wrk if protocol == REST else outputs.ghz)(done.stdout + done.stderr)
+            if protocol == REST:
+                return outputs.wrk(self._wrk(port, dialect, body, connections, seconds))
+            return self._grpc(port, dialect, body, connections, seconds)
         except (OSError, subprocess.TimeoutExpired, outputs.UnreadableOutputError) as error:
             raise ClientError(str(error)) from error
 
-    def _wrk(self, body: Path, port: int, dialect: Dialect, connections: int, seconds: int) -> list[str]:
-        script = self.folder / "post.lua"
-        script.write_text(_LUA.format(body=body))
+    def _wrk(self, port: int, dialect: Dialect, body: bytes, connections: int, seconds: int) -> str:
+        file, script = self.folder / "body.rest", self.folder / "post.lua"
+        file.write_bytes(body)
+        script.write_text(_LUA.format(body=file))
         run = [str(self.wrk), "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--latency"]
-        return [*run, f"--timeout={_TIMEOUT}", f"--script={script}", f"http://127.0.0.1:{port}{dialect.path}"]
+        url = f"http://127.0.0.1:{port}{dialect.path}"
+        return _printed([*run, f"--timeout={_TIMEOUT}", f"--script={script}", url], seconds)
 
-    def _ghz(self, body: Path, port: int, dialect: Dialect, connections: int, seconds: int) -> list[str]:
-        types = self.folder / "descriptors.bin"
-        types.write_bytes(resources.files("tfmodel.wire").joinpath("descriptors.bin").read_bytes())
-        many = [f"--concurrency={connections}", f"--connections={connections}", f"--duration={seconds}s"]
-        how = ["--insecure", f"--protoset={types}", f"--call={dialect.path}", f"--binary-file={body}"]
-        return [str(self.ghz), *how, *many, "--duration-stop=ignore", f"--timeout={_TIMEOUT}", f"127.0.0.1:{port}"]
+    def _grpc(self, port: int, dialect: Dialect, body: bytes, connections: int, seconds: int) -> outputs.Figures:
+        """A call that fails has status 200 and no message, so the answers are told right by their bytes: those of one call, each."""
+        file, log = self.folder / "body.grpc", self.folder / "calls.log"
+        file.write_bytes(b"\0" + struct.pack(">I", len(body)) + body)
+        headers = [f"--header={header}" for header in _GRPC_HEADERS]
+        run = [str(self.h2load), "--threads=1", "--max-concurrent-streams=1", f"--data={file}", *headers]
+        url = f"http://127.0.0.1:{port}/{dialect.path}"
+        one = outputs.h2load_bytes(_printed([*run, "--requests=1", url], seconds))
+        log.unlink(missing_ok=True)
+        many = [f"--clients={connections}", f"--duration={seconds}", f"--log-file={log}"]
+        return outputs.h2load(_printed([*run, *many, url], seconds), log.read_text(), one)
 
 
-def found(cache: Path, folder: Path, *, needs_ghz: bool) -> Clients:
-    """The clients; ghz is built with Go where it is missing.
+def _printed(command: list[str], seconds: int) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 90, check=False)
+    return done.stdout + done.stderr
+
+
+def found(folder: Path, *, needs_grpc: bool) -> Clients:
+    """The clients, as PATH has them.
 
     Raises:
-        ClientError: one is missing and cannot be installed.
+        ClientError: one is missing.
     """
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise ClientError("wrk is missing: apt-get install wrk")
-    return Clients(Path(wrk), _found_ghz(cache) if needs_ghz else None, folder)
+    return Clients(_found("wrk", "wrk"), _found("h2load", "nghttp2-client") if needs_grpc else None, folder)
 
 
-def _found_ghz(cache: Path) -> Path:
-    found = shutil.which("ghz", path=str(cache / "bin")) or shutil.which("ghz")
-    if found:
-        return Path(found)
-    go = shutil.which("go")
-    if go is None:
-        raise ClientError(
-            "ghz is missing, and so is Go to build it: install either, or leave gRPC out (PROTOCOLS=rest)"
-        )
-    environment = {**os.environ, "GOBIN": str(cache / "bin")}
-    done = subprocess.run([go, "install", _GHZ], env=environment, check=False)
-    if done.returncode:
-        raise ClientError(f"go install {_GHZ} failed")
-    return cache / "bin" / "ghz"
+def _found(program: str, package: str) -> Path:
+    found = shutil.which(program)
+    if found is None:
+        raise ClientError(f"{program} is missing: apt-get install {package}")
+    return Path(found)

@@ -9,10 +9,9 @@ _WRK_REQUESTS = re.compile(r"^\s+(\d+) requests in ", re.MULTILINE)
 _WRK_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
 _WRK_STATUS = re.compile(r"^\s+Non-2xx or 3xx responses: (\d+)", re.MULTILINE)
 _WRK_SOCKET = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", re.MULTILINE)
-_GHZ_COUNT = re.compile(r"^\s+Count:\s+(\d+)", re.MULTILINE)
-_GHZ_RATE = re.compile(r"^\s+Requests/sec:\s+([\d.]+)", re.MULTILINE)
-_GHZ_PERCENTILE = re.compile(r"^\s+(50|99) % in ([\d.]+) (ns|us|µs|ms|s)\s*$", re.MULTILINE)
-_GHZ_STATUS = re.compile(r"^\s+\[(\w+)\]\s+(\d+) responses", re.MULTILINE)
+_H2LOAD_RATE = re.compile(r"^finished in [\d.]+\w+, ([\d.]+) req/s", re.MULTILINE)
+_H2LOAD_FAILED = re.compile(r"^requests: .* (\d+) failed, (\d+) errored, (\d+) timeout", re.MULTILINE)
+_H2LOAD_BYTES = re.compile(r"^traffic: .* \S+ \((\d+)\) data", re.MULTILINE)
 
 
 class UnreadableOutputError(Exception):
@@ -45,15 +44,30 @@ def wrk(text: str) -> Figures:
     return Figures(int(requests[1]), float(rate[1]), percentiles[50], percentiles[99], errors)
 
 
-def ghz(text: str) -> Figures:
-    """Figures of ghz's summary.
+def h2load(text: str, log: str, answer_bytes: int) -> Figures:
+    """Figures of `h2load --log-file`: of what it printed, and of its log (a line a call: when it began, status, microseconds).
+
+    `answer_bytes` are those of a right answer: what is missing of so many a call counts as calls without one.
 
     Raises:
-        UnreadableOutputError: they are not in the text, as when no call was answered.
+        UnreadableOutputError: they are not there, as when no call was answered.
     """
-    percentiles = {int(part): float(value) * _TO_MS[unit] for part, value, unit in _GHZ_PERCENTILE.findall(text)}
-    count, rate = _GHZ_COUNT.search(text), _GHZ_RATE.search(text)
-    if count is None or rate is None or set(percentiles) != {50, 99}:
-        raise UnreadableOutputError(f"ghz printed no figures: {text[-500:]}")
-    right = sum(int(many) for status, many in _GHZ_STATUS.findall(text) if status == "OK")
-    return Figures(int(count[1]), float(rate[1]), percentiles[50], percentiles[99], int(count[1]) - right)
+    rate, failed = _H2LOAD_RATE.search(text), _H2LOAD_FAILED.search(text)
+    times = sorted(int(line.split("\t")[2]) for line in log.splitlines())
+    if rate is None or failed is None or not times:
+        raise UnreadableOutputError(f"h2load printed no figures: {text[-500:]}")
+    unanswered = abs(len(times) - round(h2load_bytes(text) / answer_bytes))
+    p50, p99 = (times[min(int(len(times) * part), len(times) - 1)] / 1e3 for part in (0.5, 0.99))
+    return Figures(len(times), float(rate[1]), p50, p99, max(unanswered, sum(map(int, failed.groups()))))
+
+
+def h2load_bytes(text: str) -> int:
+    """Bytes of the answers' bodies.
+
+    Raises:
+        UnreadableOutputError: there were none.
+    """
+    data = _H2LOAD_BYTES.search(text)
+    if data is None or data[1] == "0":
+        raise UnreadableOutputError(f"h2load printed no answer's bytes: {text[-500:]}")
+    return int(data[1])
