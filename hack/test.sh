@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tests: set-up, checks, then unit, contract and end-to-end tests. The last line counts them.
-# Checks and unit tests run while the cluster and the images are made. The end-to-end tests, which mostly wait for the cluster, run beside
-# the contract tests, which mostly compute; what they print is shown, and followed, once the others are through.
+# Whoever waits for the network or the cluster runs beside whoever computes: the cluster and the images are made beside checks and unit
+# tests, and as soon as they are there the end-to-end tests begin. What these print is shown, and followed, once the others are through.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source hack/setup/certificates.sh
@@ -14,26 +14,29 @@ say "cluster and images (the first time takes a quarter of an hour), checks and 
 PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH
 results=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$results"' EXIT
-hack/cluster/ready.sh >"$results/kubeconfig" &
-making=$!
+touch "$results/e2e"
+on_cluster() {
+  local outcome=0
+  KUBECONFIG=$(hack/cluster/ready.sh) || { say "there is no cluster to test on: see above"; return 1; }
+  export KUBECONFIG
+  say "the cluster is ready; end-to-end tests beside the others"
+  {
+    .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py -n 2 --dist loadfile --junitxml "$results/e2e.xml" || outcome=1
+    .venv/bin/python -m pytest tests/e2e/test_operator.py --junitxml "$results/operator.xml" || outcome=1
+  } >"$results/e2e" 2>&1
+  return $outcome
+}
+set -m # a process group of its own, which is ended whole
+on_cluster &
+on_cluster=$!
+set +m
+trap 'kill -- -$on_cluster 2>/dev/null || true; rm -rf "$results"' EXIT
 outcome=0
 hack/check.sh || { say "checks failed"; exit 1; }
 say "checks passed; unit tests"
-.venv/bin/python -m pytest tests/unit --junitxml "$results/unit.xml" || outcome=1
-wait $making || { say "there is no cluster to test on: see above"; exit 1; }
-KUBECONFIG=$(cat "$results/kubeconfig")
-export KUBECONFIG
-say "contract and end-to-end tests"
-on_cluster() {
-  local outcome=0
-  .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py -n 2 --dist loadfile --junitxml "$results/e2e.xml" || outcome=1
-  .venv/bin/python -m pytest tests/e2e/test_operator.py --junitxml "$results/operator.xml" || outcome=1
-  return $outcome
-}
-on_cluster >"$results/e2e" 2>&1 &
-on_cluster=$!
-.venv/bin/python -m pytest tests/contract --junitxml "$results/contract.xml" || outcome=1
+.venv/bin/python -m pytest tests/unit -n 2 --dist loadfile --junitxml "$results/unit.xml" || outcome=1
+say "contract tests"
+.venv/bin/python -m pytest tests/contract -n 2 --dist loadfile --junitxml "$results/contract.xml" || outcome=1
 tail -n +1 -f --pid=$on_cluster "$results/e2e"
 wait $on_cluster || outcome=1
 .venv/bin/python hack/count.py "$results"/*.xml || outcome=1
