@@ -28,7 +28,7 @@ def environment_of(peer: Peer, cache: Path) -> Path:
     wanted = hashlib.sha256(peer.requirements.read_bytes() + peer.python.encode()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
         _uv(cache, "venv", "--quiet", "--clear", "--python", peer.python, str(folder))
-        _uv(cache, "pip", "sync", "--quiet", "--python", str(python), str(peer.requirements))
+        _uv(cache, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(peer.requirements))
         stamp.write_text(wanted)
     return python
 
