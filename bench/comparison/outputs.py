@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_TO_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
+_TO_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 _WRK_PERCENTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)\s*$", re.MULTILINE)
 _WRK_REQUESTS = re.compile(r"^\s+(\d+) requests in ", re.MULTILINE)
 _WRK_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
@@ -47,7 +47,8 @@ def wrk(text: str) -> Figures:
 def h2load(text: str, log: str, answer_bytes: int) -> Figures:
     """Figures of `h2load --log-file`: of what it printed, and of its log (a line a call: when it began, status, microseconds).
 
-    `answer_bytes` are those of a right answer: what is missing of so many a call counts as calls without one.
+    `answer_bytes` are those of a right answer, which says nothing of the status in its trailers: what there is more or less than so many a
+    call counts as calls that went wrong.
 
     Raises:
         UnreadableOutputError: they are not there, as when no call was answered.
@@ -56,9 +57,9 @@ def h2load(text: str, log: str, answer_bytes: int) -> Figures:
     times = sorted(int(line.split("\t")[2]) for line in log.splitlines())
     if rate is None or failed is None or not times:
         raise UnreadableOutputError(f"h2load printed no figures: {text[-500:]}")
-    unanswered = abs(len(times) - round(h2load_bytes(text) / answer_bytes))
+    wrong = abs(len(times) - round(h2load_bytes(text) / answer_bytes))
     p50, p99 = (times[min(int(len(times) * part), len(times) - 1)] / 1e3 for part in (0.5, 0.99))
-    return Figures(len(times), float(rate[1]), p50, p99, max(unanswered, sum(map(int, failed.groups()))))
+    return Figures(len(times), float(rate[1]), p50, p99, max(wrong, sum(map(int, failed.groups()))))
 
 
 def h2load_bytes(text: str) -> int:
