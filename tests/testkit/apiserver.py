@@ -98,7 +98,7 @@ class ApiServer:
             time.sleep(0.3)
 
     def wait_established(self, crd: str) -> None:
-        """Waits until a CustomResourceDefinition is served. `kubectl wait` fails at once on one whose status has no conditions yet."""
+        """Waits until a CustomResourceDefinition is served; asks again whatever kubectl answers, where `kubectl wait` ends at an error."""
         told = '{.status.conditions[?(@.type=="Established")].status}'
         end = time.monotonic() + _START_SECONDS
         while (found := self.kubectl("get", "crd", crd, "-o", f"jsonpath={told}", check=False)).stdout != "True":
