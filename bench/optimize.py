@@ -57,6 +57,7 @@ def difference(model: SavedModel, program: Program, rows: np.ndarray) -> float:
 
 
 def loaded(name: str) -> tuple[SavedModel, Work]:
+    capi.let_onednn_run()
     version = made(MODELS[name], CACHE).version
     model = EngineLoader(Options(intra_op_threads=1, inter_op_threads=2)).load(version)
     return model, Work(model, version, intra_op_threads=1, inter_op_threads=2)

@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_little()
     flags = parse(sys.argv[1:] if arguments is None else arguments)
     logs.set_up(flags.log_level)
+    if flags.optimize is not Mode.NONE:
+        capi.let_onednn_run()
     if flags.optimize is Mode.XLA:
         capi.let_xla_compile()
     return _told(lambda: _serve(flags) if flags.processes == 1 else _supervise(flags))

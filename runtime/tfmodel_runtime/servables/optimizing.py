@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmodel.memory import trim
+from tfmodel_runtime.engine.measuring import measure
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.obstacles import Obstacle
 from tfmodel_runtime.engine.optimize import Abandoned, Outcome, Work, optimize
@@ -91,6 +92,7 @@ class Optimizing:
             _log.exception("optimising version %d of %s failed unforeseen", servable.version, servable.name)
             return Outcome(Mode.NONE, Obstacle.FAILED, f"{type(error).__name__}: {error}")
         if before is not None:
+            measure(model)
             held, before = [before], None  # a name that is kept here would keep the program too
             _give_back(held, stop)
         trim()

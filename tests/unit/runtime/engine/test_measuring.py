@@ -48,3 +48,10 @@ def test_answers_of_rows_together_are_held_against_those_of_each_alone(saved_mod
     mixing: Any = Mixing()
     assert not measuring._agree(mixing, signature)
     model.close()
+
+
+def test_what_a_request_costs_beside_its_call_is_shared_too() -> None:
+    few_operations, many_operations = 0.0004, 0.03
+    assert measuring.pays(few_operations, 0.8 * 8 * few_operations)
+    assert not measuring.pays(few_operations, 8 * (few_operations + 0.0001))
+    assert not measuring.pays(many_operations, 0.8 * 8 * many_operations)

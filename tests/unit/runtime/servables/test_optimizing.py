@@ -42,6 +42,17 @@ async def test_what_a_version_ran_on_is_freed_before_it_is_told(
     servable.model.close()
 
 
+async def test_what_a_version_runs_on_now_is_measured(saved_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimize, "_ratio", lambda *_: 0.5)
+    servable = available(saved_models / "digits" / "1")
+    assert servable.model is not None
+    outcome = await Optimizing(Settings(Mode.GRAPH, free=lambda: None)).run(servable)
+    assert outcome is not None
+    assert outcome.used is Mode.GRAPH
+    assert all(pace.seconds < 1 for pace in servable.model.paces.values())
+    servable.model.close()
+
+
 async def test_without_room_it_is_not_even_begun(saved_models: Path) -> None:
     servable = available(saved_models / "deep" / "1")
     assert servable.model is not None

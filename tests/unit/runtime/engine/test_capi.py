@@ -1,0 +1,37 @@
+"""What TensorFlow's library is told before it is opened."""
+
+import os
+
+import pytest
+
+from tfmodel_runtime import main
+from tfmodel_runtime.engine import capi
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was, whatever a test leaves in it."""
+    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if name != ONEDNN})
+
+
+def begun(*flags: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """What the variable is once the server would begin to serve."""
+    monkeypatch.setattr(main, "_serve", lambda _flags: 0)
+    assert main.main(["--model_base_path=/models/m", *flags]) == 0
+    return os.environ.get(ONEDNN)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("Graph", "1"), ("XLA", "1"), ("None", None)])
+def test_onednn_runs_where_models_are_optimised(
+    mode: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert begun(f"--optimize={mode}", monkeypatch=monkeypatch) == expected
+
+
+def test_who_runs_the_process_may_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    os.environ[ONEDNN] = "0"
+    capi.let_onednn_run()
+    assert os.environ[ONEDNN] == "0"
+    assert begun(monkeypatch=monkeypatch) == "0"
