@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=.venv/bin
+# What mypy knows of a module holds wherever the checkout lies.
+export MYPY_CACHE_DIR="${TFMODEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tfmodel}/mypy"
 "$bin/ruff" check --quiet .
 "$bin/ruff" format --quiet --check .
 "$bin/mypy" --no-error-summary sdk operator runtime trainer cli tests hack/generate bench/comparison bench/compare.py bench/cores.py bench/scale.py

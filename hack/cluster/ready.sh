@@ -5,7 +5,8 @@ set -euo pipefail
 source "$(dirname "$0")/env.sh"
 source "$here/steps.sh"
 
-"$here/engine.sh" >/dev/null
+DOCKER_HOST=$("$here/engine.sh")
+export DOCKER_HOST
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 built() {
@@ -19,4 +20,5 @@ path=$("$here/up.sh")
 wait $building || die "the images could not be built"
 mapfile -t images <"$list"
 "$here/load.sh" "${images[@]}"
+"$here/seed.sh" "$(docker inspect -f '{{.Config.Image}}' "$cluster-worker")" "$("$here/archive.sh" "${images[@]}")"
 echo "$path"

@@ -21,8 +21,14 @@ published() {
   docker image inspect "$published_node_image" >/dev/null 2>&1 || docker pull -q "$published_node_image" >/dev/null 2>&1
 }
 
+# The workers begin with the images that the seed holds, if there is one.
 configuration() {
-  cat "$here/kind.yaml"
+  local store
+  grep -v 'role: worker' "$here/kind.yaml"
+  for store in "${stores[@]}"; do
+    printf -- '- role: worker\n'
+    [ -z "$store" ] || printf '  extraMounts: [{hostPath: "%s", containerPath: /var/lib/containerd}]\n' "$store"
+  done
   [ "$image" = "$published_node_image" ] || sed "s/ETCD/$etcd_version/; s/COREDNS/$coredns_version/" "$here/kind-built-node.yaml"
 }
 
@@ -37,6 +43,9 @@ healthy() {
 
 create() {
   kind delete cluster --name "$cluster" --kubeconfig "$kubeconfig"
+  local stores
+  mapfile -t stores < <("$here/seed.sh" "$image")
+  [ ${#stores[@]} -gt 0 ] || stores=("" "")
   configuration | kind create cluster --name "$cluster" --kubeconfig "$kubeconfig" --config - --image "$image" --wait 180s
 }
 

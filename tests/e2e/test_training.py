@@ -84,16 +84,16 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
     namespace.kubectl(
         "apply", "-f", str(EXAMPLES / "digits" / "configmap.yaml"), "-f", str(EXAMPLES / "digits" / "data.yaml")
     )
-    long = {"params": {"epochs": "150"}, "backoffLimit": 0}
+    long = {"params": {"epochs": "80"}, "backoffLimit": 0}
     namespace.apply(model("digits", **long))
-    before = trained(namespace, "digits", 20)
+    before = trained(namespace, "digits", 15)
     assert before["metrics"]["loss"]
-    assert before["epochs"] == 150
+    assert before["epochs"] == 80
     assert "loss" in plot(namespace, "digits")
     first = pods(namespace)[0]
     evict(namespace, first)
     second = namespace.wait_until(lambda: others(namespace, first), "a second pod")[0]
-    trained(namespace, "digits", before["progressPercentage"] + 20)
+    trained(namespace, "digits", before["progressPercentage"] + 15)
     begun = first_epoch(namespace.wait_until(lambda: begun_log(namespace, second), "the second pod's first epoch"))
     assert begun > before["epoch"]
     namespace.apply(model("digits", **long, suspend=True))
@@ -103,8 +103,8 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
     third = others(namespace, second)[-1]
     assert first_epoch(log(namespace, third)) > begun
     done = training_of(namespace, "digits")
-    assert (done["state"], done["progressPercentage"], done["epoch"]) == ("Succeeded", 100, 150)
-    assert [one["epoch"] for one in history(namespace, "digits")] == list(range(1, 151))
+    assert (done["state"], done["progressPercentage"], done["epoch"]) == ("Succeeded", 100, 80)
+    assert [one["epoch"] for one in history(namespace, "digits")] == list(range(1, 81))
     assert "accuracy" in plot(namespace, "digits", "--output", str(tmp_path / "curves.png"))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -112,7 +112,7 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
 @pytest.mark.timeout(900)  # two workers wait for each other at each step: it takes long where others compute
 def test_two_workers_train_one_model_and_survive_a_killed_one(namespace: Namespace) -> None:
     namespace.kubectl("apply", "-f", str(EXAMPLES / "multi-worker" / "configmap.yaml"))
-    namespace.apply(model("multi-worker", params={"epochs": "40"}))
+    namespace.apply(model("multi-worker", params={"epochs": "20"}))
     before = trained(namespace, "multi-worker", 20)
     assert [len(pods(namespace, label)) for label in WORKERS] == [1, 1]
     namespace.kubectl("delete", "pod", pods(namespace, WORKERS[1])[0]["metadata"]["name"], "--grace-period=1")
@@ -121,7 +121,7 @@ def test_two_workers_train_one_model_and_survive_a_killed_one(namespace: Namespa
     assert "2 workers" in chief
     assert int(chief.split("begins with epoch ", 1)[1].split()[0]) > before["epoch"] > 1
     done = training_of(namespace, "multi-worker")
-    assert (done["state"], done["version"], done["epoch"]) == ("Succeeded", 1, 40)
+    assert (done["state"], done["version"], done["epoch"]) == ("Succeeded", 1, 20)
     assert float(done["metrics"]["accuracy"]) >= 0.9
-    assert [one["epoch"] for one in history(namespace, "multi-worker")] == list(range(1, 41))
+    assert [one["epoch"] for one in history(namespace, "multi-worker")] == list(range(1, 21))
     assert [one["version"] for one in namespace.status("multi-worker")["versions"]] == [1]
