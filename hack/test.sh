@@ -39,5 +39,6 @@ say "contract tests"
 .venv/bin/python -m pytest tests/contract -n 2 --dist loadfile --junitxml "$results/contract.xml" || outcome=1
 tail -n +1 -f --pid=$on_cluster "$results/e2e"
 wait $on_cluster || outcome=1
+hack/setup/bytecode.sh keep
 .venv/bin/python hack/count.py "$results"/*.xml || outcome=1
 exit $outcome

@@ -42,4 +42,5 @@ say "installing packages (the first time takes a minute or two)"
   -r requirements/serving-api.txt -r requirements/tritonclient.txt -r requirements/tfjs.txt
 "$uv/bin/uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable .
 printf '%s' "$wanted" >"$venv/.stamp"
+hack/setup/bytecode.sh restore
 say "done: $venv"
