@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from tfmodel_runtime.batching import merging
-from tfmodel_runtime.engine.pace import LIGHT_SECONDS, LOOP_SECONDS, Pace
+from tfmodel_runtime.engine.pace import LOOP_SECONDS, Pace
 from tfmodel_runtime.engine.signature import Ask, Signature
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.errors import RuntimeFault
@@ -124,7 +124,7 @@ class Lane:
         opened, self._open = self._open, None
         if opened is None:
             raise RuntimeError("a lane that is not open has nobody to answer")
-        parts = self._parts(opened.pace, len(waiting))
+        parts = self._parts(opened, len(waiting))
         if not parts:
             self._answer(opened, waiting, _here)
             return
@@ -134,15 +134,16 @@ class Lane:
                 self._manager.hold_again(opened.servable)
             self._answer(opened, waiting[first : first + size], self._predictor.slots.submit)
 
-    def _parts(self, pace: Pace, count: int) -> int:
-        """Into how many calls in threads the waiting are parted; 0 for one here. Alone, nobody gains from another core."""
-        slots = self._predictor.slots.count
-        if not pace.is_light():
-            return min(slots, count)
-        if slots == 1 or self._predictor.in_flight == 1:
-            return 0
-        worth = int(pace.expected(count * self._wire.rows, pace.row_size) / LIGHT_SECONDS)
-        return min(slots, worth, count)
+    def _parts(self, opened: _Open, count: int) -> int:
+        """Into how many calls in threads the waiting are parted; 0 for one here.
+
+        Where all have room in one call, the halves on two cores would come no sooner than the whole does here.
+        """
+        slots = self._predictor.slots
+        if not opened.pace.is_light():
+            return min(slots.count, count)
+        has_all = opened.gathering.has_room(self._wire.rows)
+        return 0 if slots.count == 1 or (has_all and slots.are_idle) else 1
 
     def _answer(self, opened: _Open, waiting: list[_Waiting], run: Callable[[Work], None]) -> None:
         """Has the model run for those who wait, and tells them."""

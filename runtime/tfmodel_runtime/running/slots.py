@@ -35,6 +35,11 @@ class Slots:
         """The threads, for other work that would hold up the loop."""
         return self._threads
 
+    @property
+    def are_idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        return self._free == self.count
+
     async def run(self, work: Work) -> Outputs:
         """The outputs of a call. Returns only once nothing runs for it any more.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -24,18 +25,23 @@ CALL = Call("m", None, None, "serving_default", "rest", timeout_seconds=30)
 
 
 class Doubling:
-    """Doubles numbers, refuses negative ones, and knows how many rows its calls had and on which thread they ran."""
+    """Doubles numbers, refuses negative ones, and knows how many rows its calls had and on which thread they ran.
 
-    def __init__(self, **pace: Any) -> None:
+    A row `takes` so many seconds; what is known of its `pace` may be another time.
+    """
+
+    def __init__(self, takes: float = 0.0, **pace: Any) -> None:
+        self.takes = takes
         known = {"seconds": 0.0001, "row_seconds": 0.00001, "row_size": 1, "batches": True, **pace}
         self.paces = {"serving_default": Pace(**known)}
         self.signatures = {"serving_default": SIGNATURE}
         self.calls: list[int] = []
-        self.threads: set[int] = set()
+        self.threads: list[int] = []
 
     def run(self, signature: Any, feeds: Any, fetches: Any, *, timeout_seconds: float | None) -> dict[str, Any]:
         self.calls.append(len(feeds["x"]))
-        self.threads.add(threading.get_ident())
+        self.threads.append(threading.get_ident())
+        time.sleep(len(feeds["x"]) * self.takes)
         if (feeds["x"] < 0).any():
             raise InvalidInputError("a number is negative")
         return {"y": feeds["x"] * 2}
@@ -207,23 +213,33 @@ async def test_a_call_has_no_more_rows_than_its_time_allows() -> None:
     assert [one.told for one in waiting] == [[b"%d" % (2 * number)] for number in range(25)]
 
 
-async def test_longer_calls_of_several_clients_run_on_all_cores_and_a_lone_ones_here() -> None:
-    world = World(threads=2, seconds=0.0004, row_seconds=0.0004)
+async def test_who_all_have_room_in_a_call_share_one_here_and_more_than_that_run_on_all_cores() -> None:
+    world = World(threads=2, seconds=0.0004, row_seconds=0.0004, takes=0.001)
     here = threading.get_ident()
-    world.ask(b"1")
+    for count in (1, 4):
+        world.ask(*[b"1"] * count)
+        await until(world.is_idle)
+    assert world.model.calls == [1, 4]
+    assert world.model.threads == [here, here]
+    waiting = world.ask(*[b"%d" % number for number in range(10)])
     await until(world.is_idle)
-    assert world.model.threads == {here}
-    waiting = world.ask(b"1", b"2", b"3", b"4")
+    assert world.model.calls[2:] == [5, 5]
+    assert here not in world.model.threads[2:]
+    assert [one.told for one in waiting] == [[b"%d" % (2 * number)] for number in range(10)]
+
+
+async def test_while_calls_run_in_threads_none_runs_here() -> None:
+    world = World(threads=2, seconds=0.0004, row_seconds=0.0004, takes=0.02)
+    waiting = world.ask(*[b"1"] * 6)
     await until(world.is_idle)
-    assert sorted(world.model.calls) == [1, 2, 2]
-    assert here in world.model.threads
-    assert len(world.model.threads) > 1
-    assert [one.told for one in waiting] == [[b"2"], [b"4"], [b"6"], [b"8"]]
+    assert len(world.model.calls) == 2
+    assert threading.get_ident() not in world.model.threads
+    assert [one.told for one in waiting] == [[b"2"]] * 6
 
 
 async def test_an_error_in_a_thread_passes_over_those_of_its_call_alone() -> None:
-    world = World(threads=2, seconds=0.0004, row_seconds=0.0004)
-    waiting = world.ask(b"1", b"2", b"-3", b"4")
+    world = World(threads=2, seconds=0.0004, row_seconds=0.0004, takes=0.001)
+    waiting = world.ask(*[b"1"] * 5, b"-3", *[b"4"] * 4)
     await until(world.is_idle)
-    assert [one.told for one in waiting] == [[b"2"], [b"4"], [None], [None]]
-    assert world.counted() == 2
+    assert [one.told for one in waiting] == [*[[b"2"]] * 5, *[[None]] * 5]
+    assert world.counted() == 5
