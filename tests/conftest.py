@@ -18,6 +18,9 @@ sys.dont_write_bytecode = False
 STARTUP = str(Path(sitecustomize.__file__).parent)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
 
+# kubectl, helm and API servers live for seconds, of which Go's collector takes a quarter.
+os.environ.setdefault("GOGC", "400")
+
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
