@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from testkit import forked
 from testkit.apiserver import ApiServer
 from testkit.served import Served, serving
 
 CRD = Path(__file__).resolve().parents[2] / "crds" / "tfmodels.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_runtimes() -> Iterator[None]:
+    with forked.wanted():
+        yield
 
 
 class Inputs:

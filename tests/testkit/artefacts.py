@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -30,6 +31,19 @@ def artefact(name: str, made_from: Iterable[Path], make: Callable[[Path], None],
         _prune(name)
     os.utime(kept)
     return Path(shutil.copytree(kept, to, symlinks=True, dirs_exist_ok=True))
+
+
+def by_module(module: str) -> Callable[[Path], None]:
+    """Has a module of the testkit make it, in a process of its own that imports TensorFlow."""
+
+    def make(folder: Path) -> None:
+        path = os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, "-m", module, str(folder)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+
+    return make
 
 
 def digest(made_from: Iterable[Path]) -> str:

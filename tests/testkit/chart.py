@@ -1,8 +1,11 @@
 """Renders of the chart, by helm itself."""
 
+import copy
+import json
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,19 @@ def helm(program: str, *args: str, values: Values | None = None) -> subprocess.C
 
 def rendered(values: Values | None = None, program: str = "helm") -> list[Json]:
     """All objects, hooks included, that the chart makes of the values, in the order of their names."""
+    return copy.deepcopy(_rendered(json.dumps(values or {}), program))
+
+
+@cache
+def _rendered(values: str, program: str) -> list[Json]:
+    """Once for the values: what is read of a render is read from it many times, and its CRD is long."""
     done = helm(
-        program, "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version=1.34.0", values=values
+        program,
+        *("template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version=1.34.0"),
+        values=json.loads(values),
     )
     assert done.returncode == 0, done.stderr
-    objects = [one for one in yaml.safe_load_all(done.stdout) if one]
+    objects = [one for one in yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if one]
     return sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", "")))
 
 

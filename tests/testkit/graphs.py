@@ -1,4 +1,4 @@
-"""Frozen graphs and checkpoints of TensorFlow 1, made in a process of its own: python -m testkit.graphs FOLDER."""
+"""Frozen graphs and checkpoints of TensorFlow 1, and Keras files with code: python -m testkit.graphs FOLDER."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ def make(folder: Path) -> None:
     """One model as a checkpoint with its graph and as a frozen graph, with what it answers in answers.json."""
     import tensorflow as tf
 
+    folder.mkdir(parents=True, exist_ok=True)
     v1 = tf.compat.v1
     with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         words = v1.placeholder(tf.string, [None], name="words")
@@ -34,5 +35,16 @@ def make(folder: Path) -> None:
     (folder / "answers.json").write_text(json.dumps({"fed": fed, "scores": answer}))
 
 
+def with_code(folder: Path) -> None:
+    """Keras files with a Lambda layer."""
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Lambda(lambda x: x)])
+    folder.mkdir()
+    for ending in ("keras", "h5"):
+        model.save(folder / f"lambda.{ending}")
+
+
 if __name__ == "__main__":
     make(Path(sys.argv[1]))
+    with_code(Path(sys.argv[1]) / "with_code")

@@ -19,9 +19,13 @@ Asker = Callable[[], AbstractContextManager[Ask]]
 
 
 class Load:
-    """Asks in threads until it is stopped. `answers` counts what came, `failures` what went wrong."""
+    """Asks in threads until it is stopped. `answers` counts what came, `failures` what went wrong.
 
-    def __init__(self, askers: Iterable[Asker]) -> None:
+    `pause` is between two requests of a thread: where a change takes seconds to come, more requests say no more.
+    """
+
+    def __init__(self, askers: Iterable[Asker], pause: float = 0.0) -> None:
+        self._pause = pause
         self._stop = threading.Event()
         self.answers: Counter[Any] = Counter()
         self.failures: list[str] = []
@@ -60,6 +64,8 @@ class Load:
                 continue
             with self._lock:
                 self.answers[answer] += 1
+            if self._pause:
+                self._stop.wait(self._pause)
 
 
 def rest(port: int, path: str, value: float, *, keeps: bool) -> Asker:

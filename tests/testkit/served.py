@@ -17,13 +17,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from testkit import forked
+from testkit.forked import Forked
+
+_ITS_OWN = ("--processes=", "--optimize=")
+"""Flags by which the process that begins differs from another."""
 _PORTS = re.compile(r"gRPC on port (\d+), REST on port (\d+)")
 
 
 class Served:
     """A runtime that runs; `context` is a client's, where it speaks TLS."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str] | Forked, log: Path, context: ssl.SSLContext | None = None
+    ) -> None:
         self.process = process
         self.context = context
         self._log = log
@@ -80,19 +87,32 @@ def serving(
     name: str = "m",
     wait: bool = True,
     context: ssl.SSLContext | None = None,
+    is_forked: bool = True,
 ) -> Iterator[Served]:
-    """A runtime for the versions under a folder; ended with the block."""
-    command = [
-        *(sys.executable, "-m", "tfmodel_runtime.main", f"--model_name={name}", f"--model_base_path={base_path}"),
+    """A runtime for the versions under a folder; ended with the block.
+
+    It is forked from a process that has imported it, in contract tests, unless how a process begins or ends is what is tested.
+    """
+    arguments = [
+        *(f"--model_name={name}", f"--model_base_path={base_path}"),
         *("--bind_address=127.0.0.1", "--port=0", "--rest_api_port=0", "--drain_delay=0s"),
         *("--file_system_poll_wait_seconds=0.1", *flags),
     ]
-    with log.open("w") as file, subprocess.Popen(command, stderr=file, text=True, env=dict(os.environ)) as process:
-        try:
-            served = Served(process, log, context)
-            if wait:
-                served.wait_ready()
-            yield served
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with log.open("w"):
+        may_be = is_forked and forked.is_wanted and not any(flag.startswith(_ITS_OWN) for flag in flags)
+        process = Forked(arguments, log) if may_be else _started(arguments, log)
+    try:
+        served = Served(process, log, context)
+        if wait:
+            served.wait_ready()
+        yield served
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _started(arguments: list[str], log: Path) -> subprocess.Popen[str]:
+    with log.open("a") as file:
+        command = [sys.executable, "-m", "tfmodel_runtime.main", *arguments]
+        return subprocess.Popen(command, stderr=file, text=True, env=dict(os.environ))

@@ -53,8 +53,10 @@ class Installer:
         self.server = server
         self._program = program
         self.told = ""
+        self.is_as_it_comes = False
 
     def __call__(self, *args: str) -> str:
+        self.is_as_it_comes = False
         environment = {**os.environ, "KUBECONFIG": str(self.server.kubeconfig)}
         done = subprocess.run(
             [self._program, *args, "--namespace", SYSTEM],
@@ -100,9 +102,11 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def install(program: Installer) -> Installer:
     """The chart is installed as it comes, and a model is there."""
-    program.told = program("upgrade", "--install", "tfmodel", str(CHART), "--create-namespace", "--reset-values")
-    program.server.wait_established(CRD.removeprefix("crd/"))
-    program.server.kubectl("apply", "--namespace", "team", "-f", str(IRIS))
+    if not program.is_as_it_comes:
+        program.told = program("upgrade", "--install", "tfmodel", str(CHART), "--create-namespace", "--reset-values")
+        program.server.wait_established(CRD.removeprefix("crd/"))
+        program.server.kubectl("apply", "--namespace", "team", "-f", str(IRIS))
+        program.is_as_it_comes = True
     return program
 
 

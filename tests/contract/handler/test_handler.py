@@ -24,7 +24,7 @@ SERVICE = Path(__file__).resolve().parents[3] / "examples" / "graph-mnist" / "ha
 BASE = "from tfmodel.serving import HandlerError, TfServingBaseService\n"
 ZEROS = {"images": [[0.0] * 784]}
 DIGITS = (0, 3, 7)
-MANY = 20_000
+SWAPS, BETWEEN, PAUSE = 12, 300, 0.003
 
 
 def picture(digit: int) -> bytes:
@@ -265,14 +265,15 @@ def test_a_new_file_takes_over_without_a_failed_request_and_a_broken_one_does_no
 
     served = start(answering(1))
     askers = [rest(served.rest_port, "/", 1.0, keeps=keeps) for keeps in (True, True, False)]
-    with Load(askers) as load:
+    with Load(askers, PAUSE) as load:
         until(lambda: load.count > 100)
         replace_by("broken(")
         until(lambda: "the one before serves on" in served.log())
-        for value in range(2, 8):
+        for value in range(2, SWAPS + 2):
             replace_by(answering(value))
             until(lambda value=value: value in load.answers)
-        until(lambda: load.count > MANY or load.failures, seconds=120)
+            asked = load.count
+            until(lambda asked=asked: load.count > asked + BETWEEN or load.failures, seconds=60)
     assert load.failures == []
-    assert set(load.answers) == set(range(1, 8))
+    assert set(load.answers) == set(range(1, SWAPS + 2))
     assert 'tfmodel_runtime_handler_loads_total{result="refused"} 1.0' in served.text("/metrics")

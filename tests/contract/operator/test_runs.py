@@ -14,6 +14,13 @@ from testkit.finishing import begin, finish
 from testkit.operating import Operator, operating, until
 from testkit.tiny_models import tfmodel, training
 
+GROUPS = {
+    "jobs": "/apis/batch/v1",
+    "deployments": "/apis/apps/v1",
+    "tfmodels": "/apis/tfmodel.dev/v1alpha1",
+    "services": "/api/v1",
+    "events": "/api/v1",
+}
 LEASE = f"--lease-namespace={NAMESPACE}"
 
 
@@ -22,11 +29,11 @@ def apply(server: ApiServer, namespace: str, name: str = "tiny", **spec: Any) ->
 
 
 def found(server: ApiServer, namespace: str, kind: str) -> list[dict[str, Any]]:
-    return list(json.loads(server.kubectl("get", kind, "-n", namespace, "-o", "json").stdout)["items"])
+    return list(json.loads(server.get(f"{GROUPS[kind]}/namespaces/{namespace}/{kind}"))["items"])
 
 
 def model(server: ApiServer, namespace: str, name: str = "tiny") -> dict[str, Any]:
-    return dict(json.loads(server.kubectl("get", "tfm", name, "-n", namespace, "-o", "json").stdout))
+    return dict(json.loads(server.get(f"{GROUPS['tfmodels']}/namespaces/{namespace}/tfmodels/{name}")))
 
 
 def a_job(server: ApiServer, namespace: str, run_id: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def test_only_wanted_versions_are_loaded(saved_models: Path, versions: Path, tmp
 
 
 def test_sigterm_fails_readiness_first_serves_on_and_ends_with_0(versions: Path, tmp_path: Path) -> None:
-    with serving(versions, tmp_path / "log", "--drain_delay=2s") as served:
+    with serving(versions, tmp_path / "log", "--drain_delay=2s", is_forked=False) as served:
         served.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 1.5
         while served.ask("/readyz")[0] == 200:
@@ -81,7 +81,7 @@ def test_sigterm_fails_readiness_first_serves_on_and_ends_with_0(versions: Path,
 
 
 def test_requests_in_flight_at_sigterm_are_answered(versions: Path, tmp_path: Path) -> None:
-    with serving(versions, tmp_path / "log", "--drain_delay=500ms") as served:
+    with serving(versions, tmp_path / "log", "--drain_delay=500ms", is_forked=False) as served:
         answers: list[tuple[int, Any]] = []
         failed: list[OSError] = []
         is_over = threading.Event()

@@ -66,9 +66,9 @@ def test_restarts_with_a_successor_lose_no_request(saved_models: Path, tmp_path:
     """As a rolling update has it: readiness falls, balancers turn to the successor, the old one finishes what it has."""
     base, answered = saved_models / "half_plus_two", 0
     with ExitStack() as stack:
-        old = stack.enter_context(serving(base, tmp_path / "log0", "--drain_delay=3s"))
+        old = stack.enter_context(serving(base, tmp_path / "log0", "--drain_delay=3s", is_forked=False))
         for number in range(1, RESTARTS + 1):
-            new = stack.enter_context(serving(base, tmp_path / f"log{number}", "--drain_delay=3s"))
+            new = stack.enter_context(serving(base, tmp_path / f"log{number}", "--drain_delay=3s", is_forked=False))
             answered += replace(old, new, COUNT // RESTARTS)
             old = new
     assert answered >= COUNT

@@ -222,7 +222,9 @@ def test_an_input_with_a_default_may_be_left_out(saved_models: Path, tmp_path: P
 
 
 def test_it_drains(saved_models: Path, tmp_path: Path) -> None:
-    with serving(saved_models / "every_type", tmp_path / "log", "--drain_delay=2s", name="every") as served:
+    with serving(
+        saved_models / "every_type", tmp_path / "log", "--drain_delay=2s", name="every", is_forked=False
+    ) as served:
         assert not raw(served, json.dumps({"inputs": [X]}).encode())[0].will_close
         served.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 1.5

@@ -102,7 +102,7 @@ def test_any_numbers_come_out_as_they_were_sent(rows: list[list[float]]) -> None
 
 
 def test_what_is_known_stays_small() -> None:
-    for count in range(1, 60):
+    for count in range(20, 60, 2):
         read(json.dumps({"instances": [0] * (count * 10_000)}).encode())
     assert plain_numbers._held_bytes <= plain_numbers._MOST_BYTES
     assert sum(map(len, plain_numbers._layouts)) == plain_numbers._held_bytes
