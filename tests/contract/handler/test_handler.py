@@ -47,10 +47,10 @@ def curl(served: Served, *arguments: str) -> tuple[int, Any]:
 def start(saved_models: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     opened: list[Any] = []
 
-    def begin(source: str, *flags: str, model: str = "digits", wait: bool = True) -> Served:
+    def begin(source: str, *flags: str, model: str = "digits", **how: Any) -> Served:
         file = tmp_path / "handler.py"
         file.write_text(source)
-        context = serving(saved_models / model, tmp_path / "log", f"--handler={file}", *flags, wait=wait)
+        context = serving(saved_models / model, tmp_path / "log", f"--handler={file}", *flags, **how)
         opened.append(context)
         return context.__enter__()
 
@@ -196,7 +196,7 @@ def test_a_handler_that_comes_back_late_is_there_again(start: Callable[..., Serv
 
 
 def test_a_handler_that_hangs_does_not_keep_the_server_from_ending(start: Callable[..., Served]) -> None:
-    served = start(service(HANGS), "--rest_api_timeout_in_ms=300")
+    served = start(service(HANGS), "--rest_api_timeout_in_ms=300", is_forked=False)
     assert served.ask("/", {**ZEROS, "hang": True})[0] == 504
     assert served.stop() == 0
 
