@@ -68,7 +68,7 @@ def test_a_run_that_is_asked_to_end_ends_what_it_began(saved_models: Path, tmp_p
     command = [sys.executable, "-m", "tfmodel_cli.main", "run", str(folder), *given, *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
-        told = next(line for line in running.stdout if "serving until" in line or "error" in line)
+        told = next(line for line in running.stdout if "serving until" in line or "error:" in line)
         assert "serving until" in told
         running.terminate()
         assert running.wait(60) == 0
