@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,8 @@ from comparison.results import Cell, Failure, Limit, Results, Start
 from comparison.server import Running, ServerError, running
 
 _WARM_SECONDS = 1
+_MOST_SETTLING_SECONDS = 10
+_AT_REST = 0.1
 _LIMIT_ROWS = (1, 8, 32)
 _LARGE_LIMIT_ROWS = (1, 8)
 _LARGE_ELEMENTS = 100_000
@@ -56,6 +59,7 @@ class Bench:
         log = self.logs / f"{server.name}-{made.model.name}.log"
         with running(server, self.pythons.get(server.name), made, log, self.start_seconds) as live:
             self.say(f"{made.model.name} {server.name}: first right answer after {live.cold_start_s:.2f} s")
+            settle(partial(processes.cpu_seconds, live.token))
             for protocol in self.protocols:
                 try:
                     live.check(protocol)
@@ -128,6 +132,19 @@ class Bench:
         failure = Failure(server, reason, made.model.name, protocol)
         if failure not in self.results.failures:
             self.results.failures.append(failure)
+
+
+def settle(cpu_seconds: Callable[[], float], pause: Callable[[float], None] = time.sleep) -> None:
+    """Waits until a server works no more on what it does after its first answer: a second of less than a tenth of a core.
+
+    A server that never rests is measured after ten.
+    """
+    used = cpu_seconds()
+    for _ in range(_MOST_SETTLING_SECONDS):
+        pause(1.0)
+        before, used = used, cpu_seconds()
+        if used - before < _AT_REST:
+            return
 
 
 class LimitError(Exception):
