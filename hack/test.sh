@@ -21,7 +21,7 @@ on_cluster() {
   export KUBECONFIG
   say "the cluster is ready; end-to-end tests beside the others"
   {
-    .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py -n 2 --dist loadfile --junitxml "$results/e2e.xml" || outcome=1
+    .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/e2e.xml" || outcome=1
     .venv/bin/python -m pytest tests/e2e/test_operator.py --junitxml "$results/operator.xml" || outcome=1
   } >"$results/e2e" 2>&1
   return $outcome
@@ -34,9 +34,9 @@ trap 'kill -- -$on_cluster 2>/dev/null || true; rm -rf "$results"' EXIT
 outcome=0
 hack/check.sh || { say "checks failed"; exit 1; }
 say "checks passed; unit tests"
-.venv/bin/python -m pytest tests/unit -n 2 --dist loadfile --junitxml "$results/unit.xml" || outcome=1
+.venv/bin/python -m pytest tests/unit -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/unit.xml" || outcome=1
 say "contract tests"
-.venv/bin/python -m pytest tests/contract -n 2 --dist loadfile --junitxml "$results/contract.xml" || outcome=1
+.venv/bin/python -m pytest tests/contract -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/contract.xml" || outcome=1
 tail -n +1 -f --pid=$on_cluster "$results/e2e"
 wait $on_cluster || outcome=1
 hack/setup/bytecode.sh keep

@@ -25,6 +25,23 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+# Where several processes share the files out, these take longest: they begin first, so that none is left alone at the end.
+LONGEST = (
+    "test_training",
+    "test_examples",
+    "test_failures",
+    "test_install",
+    "test_iris",
+    "test_operator",
+    "test_under_load",
+    "test_memory",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Names a case of bytes by its argument and place, not by its content.
 
