@@ -95,7 +95,9 @@ def test_an_evicted_and_a_suspended_training_go_on_where_they_stood(namespace: N
     second = namespace.wait_until(lambda: others(namespace, first), "a second pod")[0]
     begun = first_epoch(namespace.wait_until(lambda: begun_log(namespace, second), "the second pod's first epoch"))
     assert begun > before["epoch"]
-    namespace.wait_until(lambda: training_of(namespace, "digits")["epoch"] > begun + 2, "epochs of the second pod")
+    namespace.wait_until(
+        lambda: training_of(namespace, "digits").get("epoch", 0) > begun + 2, "epochs of the second pod"
+    )
     namespace.apply(model("digits", **long, suspend=True))
     namespace.wait_until(lambda: training_of(namespace, "digits")["state"] == "Suspended", "the suspension")
     namespace.apply(model("digits", **long))
