@@ -112,6 +112,8 @@ def library() -> Any:
         TensorFlowMissingError: the wheel is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # With oneDNN, TensorFlow keeps what it frees in a pool of its own (mkl_cpu_allocator.h): an unloaded version would not come back.
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     spec = importlib.util.find_spec("tensorflow")
     if spec is None or not spec.submodule_search_locations:
         raise TensorFlowMissingError("no TensorFlow is installed: pip install 'tfmodel[runtime]'")
