@@ -14,6 +14,7 @@ say "cluster and images (the first time takes a quarter of an hour), checks and 
 PATH="$(hack/cluster/bin.sh):$(hack/storage/bin.sh):$PATH"
 export PATH
 results=$(mktemp -d)
+by_two=(-n 2 --dist loadfile --no-loadscope-reorder) # files in the order of tests/conftest.py: the longest first
 touch "$results/e2e"
 on_cluster() {
   local outcome=0
@@ -21,7 +22,7 @@ on_cluster() {
   export KUBECONFIG
   say "the cluster is ready; end-to-end tests beside the others"
   {
-    .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/e2e.xml" || outcome=1
+    .venv/bin/python -m pytest tests/e2e --ignore tests/e2e/test_operator.py "${by_two[@]}" --junitxml "$results/e2e.xml" || outcome=1
     .venv/bin/python -m pytest tests/e2e/test_operator.py --junitxml "$results/operator.xml" || outcome=1
   } >"$results/e2e" 2>&1
   return $outcome
@@ -34,11 +35,11 @@ trap 'kill -- -$on_cluster 2>/dev/null || true; rm -rf "$results"' EXIT
 outcome=0
 hack/check.sh || { say "checks failed"; exit 1; }
 say "checks passed; unit tests"
-.venv/bin/python -m pytest tests/unit -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/unit.xml" || outcome=1
+.venv/bin/python -m pytest tests/unit "${by_two[@]}" --junitxml "$results/unit.xml" || outcome=1
 say "contract tests"
-.venv/bin/python -m pytest tests/contract -n 2 --dist loadfile --no-loadscope-reorder --junitxml "$results/contract.xml" || outcome=1
+.venv/bin/python -m pytest tests/contract "${by_two[@]}" --junitxml "$results/contract.xml" || outcome=1
 tail -n +1 -f --pid=$on_cluster "$results/e2e"
 wait $on_cluster || outcome=1
-hack/setup/bytecode.sh keep
+hack/setup/bytecode.sh keep || say "what Python compiled is not kept"
 .venv/bin/python hack/count.py "$results"/*.xml || outcome=1
 exit $outcome
