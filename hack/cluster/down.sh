@@ -21,6 +21,6 @@ if command -v docker >/dev/null && docker info >/dev/null 2>&1; then
   PATH="$("$here/bin.sh" kind):$PATH"
   step "cluster $cluster removed" remove
 fi
-rm -rf "$kubeconfig" "$cache/stores/$cluster"
+rm -rf "$kubeconfig" "$stores"
 "$here/engine.sh" down
 [ "${1:-}" != --purge ] || rm -rf "$cache"

@@ -12,6 +12,7 @@ cache=${TFMODEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tfmodel}
 state=/run/tfmodel-cluster
 cluster=${TFMODEL_CLUSTER:-tfmodel}
 kubeconfig=$cache/cluster/$cluster.kubeconfig
+stores=$cache/stores/$cluster # what the workers' containerd began with, a folder for each
 
 # The version of a Go module as its go.mod pins it: the one place where it stands.
 pinned() { # module-folder module-path

@@ -20,5 +20,6 @@ path=$("$here/up.sh")
 wait $building || die "the images could not be built"
 mapfile -t images <"$list"
 "$here/load.sh" "${images[@]}"
-"$here/seed.sh" "$(docker inspect -f '{{.Config.Image}}' "$cluster-worker")" "$("$here/archive.sh" "${images[@]}")"
+"$here/seed.sh" make "$(docker inspect -f '{{.Config.Image}}' "$cluster-worker")" "$("$here/archive.sh" "${images[@]}")" ||
+  say "the next cluster's workers will begin without our images"
 echo "$path"

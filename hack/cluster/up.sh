@@ -21,14 +21,15 @@ published() {
   docker image inspect "$published_node_image" >/dev/null 2>&1 || docker pull -q "$published_node_image" >/dev/null 2>&1
 }
 
-# The workers begin with the images that the seed holds, if there is one.
+# Each worker begins with the images of a store, where one was made for it.
 configuration() {
-  local store
-  grep -v 'role: worker' "$here/kind.yaml"
-  for store in "${stores[@]}"; do
-    printf -- '- role: worker\n'
-    [ -z "$store" ] || printf '  extraMounts: [{hostPath: "%s", containerPath: /var/lib/containerd}]\n' "$store"
-  done
+  local line worker=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line = *"role: worker" ]] || continue
+    worker=$((worker + 1))
+    [ ! -d "$stores/$worker" ] || printf '  extraMounts: [{hostPath: "%s", containerPath: /var/lib/containerd}]\n' "$stores/$worker"
+  done <"$here/kind.yaml"
   [ "$image" = "$published_node_image" ] || sed "s/ETCD/$etcd_version/; s/COREDNS/$coredns_version/" "$here/kind-built-node.yaml"
 }
 
@@ -43,9 +44,7 @@ healthy() {
 
 create() {
   kind delete cluster --name "$cluster" --kubeconfig "$kubeconfig"
-  local stores
-  mapfile -t stores < <("$here/seed.sh" "$image")
-  [ ${#stores[@]} -gt 0 ] || stores=("" "")
+  "$here/seed.sh" plant "$image" "$(grep -c 'role: worker' "$here/kind.yaml")" || say "the workers begin without our images"
   configuration | kind create cluster --name "$cluster" --kubeconfig "$kubeconfig" --config - --image "$image" --wait 180s
 }
 
