@@ -17,7 +17,7 @@ SIGNATURE = Signature("serving_default", {"x": X}, {"y": X}, "")
 
 
 class Held:
-    """Doubles, each call once it is let go, and knows how many rows its calls had."""
+    """Doubles, each call once it is let go, and knows how many rows the calls had that have begun."""
 
     def __init__(self) -> None:
         self.paces = {"serving_default": Pace(seconds=0.0005, row_seconds=0.0004, row_size=1, batches=True)}
@@ -25,8 +25,8 @@ class Held:
         self.calls: list[int] = []
 
     def run(self, signature: Any, feeds: Any, fetches: Any, *, timeout_seconds: float | None) -> dict[str, Any]:
-        assert self.go.acquire(timeout=30)
         self.calls.append(len(feeds["x"]))
+        assert self.go.acquire(timeout=30)
         return {"y": feeds["x"] * 2}
 
 
@@ -44,6 +44,8 @@ async def test_what_waits_is_shared_out_among_the_slots() -> None:
 
     for number in range(10):
         slots.submit(work(number))
+    while len(model.calls) < 2:
+        await asyncio.sleep(0.001)
     for _ in range(10):
         model.go.release()
     assert sorted([await told.get() for _ in range(10)]) == [2.0 * number for number in range(10)]
