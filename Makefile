@@ -4,7 +4,7 @@
 # What a process has compiled of TensorFlow the next one reads, whatever the machine's own habit is.
 unexport PYTHONDONTWRITEBYTECODE
 
-bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags out join
+bench_variables = peers models protocols connections seconds rounds start-seconds checkout flags workers out join
 upper = $(shell echo '$1' | tr 'a-z-' 'A-Z_')
 option = $(if $(filter command,$(firstword $(origin $(call upper,$1)))),--$1='$($(call upper,$1))')
 

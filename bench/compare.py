@@ -9,7 +9,7 @@ from comparison import clients, installing, machine, peers, plot, report
 from comparison.choices import Choices, parse
 from comparison.measuring import Bench
 from comparison.models import MODELS, made
-from comparison.peers import PEERS, TFSERVING, Peer, Server
+from comparison.peers import TFSERVING, Peer, Server
 from comparison.results import GRPC, OURS, Failure, Results, joined
 
 
@@ -56,7 +56,7 @@ def run(choices: Choices, found: clients.Clients, results: Results) -> None:
 
 def installed(choices: Choices, results: Results) -> tuple[list[Server], dict[str, Path]]:
     """The servers that can be started, ours first, and the environments of the peers among them."""
-    own = peers.ours(choices.checkout, choices.flags)
+    own = peers.ours(choices.checkout, choices.flags, choices.workers)
     servers: list[Server] = [own]
     pythons: dict[str, Path] = {}
     results.versions[OURS] = installing.versions(
@@ -64,7 +64,7 @@ def installed(choices: Choices, results: Results) -> tuple[list[Server], dict[st
     )
     for name in choices.peers:
         try:
-            server: Server = peers.tfserving() if name == TFSERVING else PEERS[name]
+            server: Server = peers.tfserving() if name == TFSERVING else peers.peer(name, choices.workers)
             if isinstance(server, Peer):
                 say(f"environment of {name}")
                 pythons[name] = installing.environment_of(server, choices.cache)

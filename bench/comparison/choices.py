@@ -29,6 +29,8 @@ class Choices:
     start_seconds: int
     checkout: Path
     flags: str
+    workers: int | None
+    """Processes that run the model, of each server; None: what each has by default."""
     out: Path
     cache: Path
     join: tuple[Path, ...]
@@ -47,6 +49,7 @@ def parse(arguments: Sequence[str]) -> Choices:
         found.start_seconds,
         found.checkout.resolve(),
         found.flags,
+        found.workers,
         found.out,
         _cache(),
         found.join,
@@ -87,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the checkout whose runtime is measured as {OURS}, by its .venv",
     )
     add("--flags", default="", help="flags of the runtime, such as '--enable_batching=true'; empty: its defaults")
+    add(
+        "--workers",
+        type=_positive,
+        default=None,
+        help="processes that run the model, of each peer and of this runtime; empty: one",
+    )
     add(
         "--out",
         type=Path,

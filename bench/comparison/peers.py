@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from comparison.dialects import INFER, PLAIN, PREDICT, V1, V2, Dialect
@@ -139,10 +139,16 @@ class Program:
 Server = Peer | Program
 
 
-def ours(checkout: Path, flags: str) -> Program:
-    """The runtime of a checkout, with its defaults but for `flags`."""
+def peer(name: str, workers: int | None = None) -> Peer:
+    """One of PEERS, with so many workers where a number is given."""
+    return PEERS[name] if workers is None else replace(PEERS[name], workers=workers)
+
+
+def ours(checkout: Path, flags: str, workers: int | None = None) -> Program:
+    """The runtime of a checkout, with its defaults but for `flags` and the number of its processes."""
     prefix = (str(checkout / ".venv" / "bin" / "python"), "-m", "tfmodel_runtime.main")
-    given = ("--bind_address=127.0.0.1", "--drain_delay=0s", *shlex.split(flags))
+    processes = () if workers is None else (f"--processes={workers}",)
+    given = ("--bind_address=127.0.0.1", "--drain_delay=0s", *processes, *shlex.split(flags))
     return Program(OURS, "tfmodel", prefix, given)
 
 

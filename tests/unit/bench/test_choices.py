@@ -50,6 +50,18 @@ def test_ours_takes_the_users_flags_last() -> None:
     assert command[-2:] == ["--enable_batching=true", "--port=9"]
 
 
+def test_workers_are_those_of_each_peer_and_processes_of_ours() -> None:
+    workers = parse(["--workers=2"]).workers
+    assert "--workers=2" in peers.peer("kserve", workers).command(Path("python"), MADE, PORTS)
+    assert "--processes=2" in peers.ours(Path("/checkout"), "", workers).command(MADE, PORTS)
+
+
+def test_without_workers_each_server_has_what_it_has_by_default() -> None:
+    workers = parse([]).workers
+    assert peers.peer("mlserver", workers) is peers.PEERS["mlserver"]
+    assert not [flag for flag in peers.ours(Path("/checkout"), "", workers).flags if "processes" in flag]
+
+
 def test_tensorflow_serving_is_started_from_a_binary() -> None:
     command = peers.tfserving({"TFSERVING_BINARY": "/bin/tms"}).command(MADE, PORTS)
     assert command[:3] == ["/bin/tms", "--model_name=m", "--model_base_path=/models/iris"]

@@ -21,11 +21,12 @@ class Held:
 
     def __init__(self) -> None:
         self.paces = {"serving_default": Pace(seconds=0.0005, row_seconds=0.0004, row_size=1, batches=True)}
-        self.go = threading.Semaphore(0)
+        self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
         self.calls: list[int] = []
 
     def run(self, signature: Any, feeds: Any, fetches: Any, *, timeout_seconds: float | None) -> dict[str, Any]:
         self.calls.append(len(feeds["x"]))
+        self.begun.release()
         assert self.go.acquire(timeout=30)
         return {"y": feeds["x"] * 2}
 
@@ -44,8 +45,8 @@ async def test_what_waits_is_shared_out_among_the_slots() -> None:
 
     for number in range(10):
         slots.submit(work(number))
-    while len(model.calls) < 2:
-        await asyncio.sleep(0.001)
+    for _ in range(2):
+        await asyncio.to_thread(model.begun.acquire)
     for _ in range(10):
         model.go.release()
     assert sorted([await told.get() for _ in range(10)]) == [2.0 * number for number in range(10)]
