@@ -106,9 +106,24 @@ def numbers(array: Array) -> bytes | None:
     return None if b"n" in text and b"null" in text else text
 
 
-def rows(array: Array, *, as_base64: bool = False) -> list[str]:
-    """Each row of an array as JSON."""
-    return [write(np.asarray(row, array.dtype), as_base64=as_base64) for row in array]
+def rows(array: Array, *, as_base64: bool = False) -> list[bytes]:
+    """Each row of an array of at least one dimension as JSON. What can be printed at once is cut where a row ends.
+
+    Raises:
+        InvalidInputError: the type has no form in JSON.
+    """
+    text = numbers(array) if array.size else None
+    if text is None:
+        return [in_bytes(write(np.asarray(row, array.dtype), as_base64=as_base64)) for row in array]
+    depth = array.ndim
+    opening, closing = b"[" * (depth - 1), b"]" * (depth - 1)
+    found = text[depth:-depth].split(closing + b"," + opening)
+    return [opening + row + closing for row in found] if opening else found
+
+
+def in_bytes(text: str) -> bytes:
+    """JSON as it is sent; strings that are no UTF-8 are the bytes that they were."""
+    return text.encode("utf-8", errors="surrogateescape")
 
 
 _WRITTEN = frozenset(

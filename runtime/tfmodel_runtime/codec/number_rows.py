@@ -13,7 +13,6 @@ import numpy as np
 import simdjson
 
 from tfmodel_runtime.codec import tfserving_json
-from tfmodel_runtime.codec.json_text import numbers
 from tfmodel_runtime.codec.json_values import FLOATS, to_type
 from tfmodel_runtime.codec.plain_numbers import Form, Plain, skeleton
 from tfmodel_runtime.engine.signature import Signature, takes_rows
@@ -61,12 +60,12 @@ class NumberRows:
     def write_all(
         self, outputs: Mapping[str, Array], count: int, _handle: object = None, _signature: object = None
     ) -> list[bytes] | None:
-        """The bodies of so many answers, of outputs that have a row for each that was read; None if each must be written by itself."""
-        texts = self._texts(next(iter(outputs.values())), count) if len(outputs) == 1 else None
-        if texts is None:
-            return None
-        begin, end = tfserving_json.around(self._form)
-        return [begin + text + end for text in texts]
+        """The bodies of so many answers, of outputs that have a row for each that was read.
+
+        Raises:
+            InvalidInputError: the outputs have no form in JSON.
+        """
+        return tfserving_json.answers(self._form, outputs, count)
 
     def write(self, outputs: Mapping[str, Array], _handle: object = None, _signature: object = None) -> bytes:
         """The body of one answer.
@@ -75,19 +74,6 @@ class NumberRows:
             InvalidInputError: the outputs have no form in the layout of the request.
         """
         return tfserving_json.answer(self._form, outputs)
-
-    def _texts(self, array: Array, count: int) -> list[bytes] | None:
-        """The rows of each answer as JSON; None if one must be written with care. What is printed at once is cut where a row ends."""
-        text = numbers(array)
-        if text is None:
-            return None
-        depth = array.ndim
-        opening, closing = b"[" * (depth - 1), b"]" * (depth - 1)
-        between = closing + b"," + opening
-        rows = text[depth:-depth].split(between)
-        if self.rows > 1:
-            rows = [between.join(rows[first : first + self.rows]) for first in range(0, len(rows), self.rows)]
-        return [b"[%b%b%b]" % (opening, row, closing) for row in rows] if len(rows) == count else None
 
 
 def kind(body: bytes) -> bytes:

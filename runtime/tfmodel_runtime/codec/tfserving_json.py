@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfmodel_runtime.codec import plain_numbers
-from tfmodel_runtime.codec.json_text import excerpt, numbers, parse, quoted, rows, write
+from tfmodel_runtime.codec.json_text import excerpt, in_bytes, numbers, parse, quoted, rows, write
 from tfmodel_runtime.codec.json_values import FLOATS, RANGES, array_of, is_base64, to_type
 from tfmodel_runtime.codec.plain_numbers import Form, Plain
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
@@ -235,8 +235,54 @@ def answer(form: Form, outputs: Mapping[str, Array]) -> bytes:
         if written is not None:
             begin, end = around(form)
             return begin + written + end
-    text = _as_rows(outputs) if form == "row" else _as_columns(outputs)
-    return text.encode("utf-8", errors="surrogateescape")
+    if form == "columnar":
+        return in_bytes(_as_columns(outputs))
+    if len(outputs) == 1:
+        alias, array = next(iter(outputs.items()))
+        _row_count(outputs)
+        return in_bytes(f'{{\n    "predictions": {write(array, as_base64=_is_binary(alias))}\n}}')
+    return _as_rows(outputs, 1)[0] if _row_count(outputs) else _ROWS + b"[]" + _END
+
+
+def answers(form: Form, outputs: Mapping[str, Array], count: int) -> list[bytes]:
+    """The bodies of so many answers in the same layout, of outputs that have the same number of rows for each, at least one.
+
+    Raises:
+        InvalidInputError: the outputs have no form in that layout.
+    """
+    if form == "row" and len(outputs) > 1:
+        return _as_rows(outputs, count)
+    columns = {alias: _lists(rows(array, as_base64=_is_binary(alias)), count) for alias, array in outputs.items()}
+    if len(columns) == 1:
+        begin, end = around(form)
+        return [begin + text + end for text in next(iter(columns.values()))]
+    named = [[_name(alias) + text for text in texts] for alias, texts in columns.items()]
+    return [b'{\n    "outputs": {\n' + b",\n".join(fields) + b"\n    }\n}" for fields in zip(*named, strict=True)]
+
+
+def _lists(texts: list[bytes], count: int) -> list[bytes]:
+    """So many lists of equal length that hold these values in their order."""
+    size = len(texts) // count
+    return [b"[%b]" % b",".join(texts[first : first + size]) for first in range(0, len(texts), size)]
+
+
+def _as_rows(outputs: Mapping[str, Array], count: int) -> list[bytes]:
+    """So many answers of several outputs, a row for each object."""
+    columns = [rows(array, as_base64=_is_binary(alias)) for alias, array in outputs.items()]
+    row = b"        {" + b", ".join(_quoted(alias) + b": %b" for alias in outputs) + b"}"
+    objects = [row % values for values in zip(*columns, strict=True)]
+    size = len(objects) // count
+    listed = (b",\n".join(objects[first : first + size]) for first in range(0, len(objects), size))
+    return [b'{\n    "predictions": [\n' + text + b"\n    ]\n}" for text in listed]
+
+
+def _quoted(alias: str) -> bytes:
+    """An output's name, in a template."""
+    return in_bytes(quoted(alias)).replace(b"%", b"%%")
+
+
+def _name(alias: str) -> bytes:
+    return b"        " + in_bytes(quoted(alias)) + b": "
 
 
 def _as_columns(outputs: Mapping[str, Array]) -> str:
@@ -245,20 +291,6 @@ def _as_columns(outputs: Mapping[str, Array]) -> str:
         return f'{{\n    "outputs": {next(iter(written.values()))}\n}}'
     fields = ",\n".join(f"        {quoted(alias)}: {text}" for alias, text in written.items())
     return f'{{\n    "outputs": {{\n{fields}\n    }}\n}}'
-
-
-def _as_rows(outputs: Mapping[str, Array]) -> str:
-    count = _row_count(outputs)
-    if len(outputs) == 1:
-        alias, array = next(iter(outputs.items()))
-        return f'{{\n    "predictions": {write(array, as_base64=_is_binary(alias))}\n}}'
-    columns = {alias: rows(array, as_base64=_is_binary(alias)) for alias, array in outputs.items()}
-    objects = [
-        "        {" + ", ".join(f"{quoted(alias)}: {texts[number]}" for alias, texts in columns.items()) + "}"
-        for number in range(count)
-    ]
-    listed = ",\n".join(objects)
-    return f'{{\n    "predictions": [\n{listed}\n    ]\n}}' if objects else '{\n    "predictions": []\n}'
 
 
 def _row_count(outputs: Mapping[str, Array]) -> int:

@@ -10,11 +10,10 @@ and such bodies are read, run and answered together (`lanes`).
 
 from collections.abc import Callable, Mapping
 
-from tfmodel_runtime.codec import number_rows, tfserving_json
-from tfmodel_runtime.codec.plain_numbers import Plain
-from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask
+from tfmodel_runtime.codec import named_rows, number_rows, tfserving_json
+from tfmodel_runtime.engine.signature import DEFAULT_SIGNATURE, Ask, Signature
 from tfmodel_runtime.errors import RuntimeFault
-from tfmodel_runtime.lanes import Lane, Receiver
+from tfmodel_runtime.lanes import Lane, Receiver, Wire
 from tfmodel_runtime.lifecycle_state import Readiness
 from tfmodel_runtime.predict import Call, Predictor
 from tfmodel_runtime.rest.asgi import Answer, refusal
@@ -40,7 +39,7 @@ class Known:
 
     __slots__ = ("_lanes", "length")
 
-    def __init__(self, lanes: Mapping[bytes, Lane], length: int) -> None:
+    def __init__(self, lanes: Mapping[bytes, Lane | None], length: int) -> None:
         self._lanes = lanes
         self.length = length
 
@@ -62,8 +61,8 @@ class Express:
         self.most_bytes = min(MOST_BYTES, most_body_bytes + 1)
         self.heads: dict[bytes, Known] = {}
         """Heads of requests, the empty line included."""
-        self._lanes: dict[bytes, dict[bytes, Lane]] = {}
-        """Lanes by URL and by the kind of their bodies."""
+        self._lanes: dict[bytes, dict[bytes, Lane | None]] = {}
+        """Lanes by URL and by the kind of their bodies; None for a kind that no lane takes."""
         self._held_bytes = 0
         self._calls: dict[tuple[bytes, str], Call] = {}
         self._passed_over: dict[bytes, int] = {}
@@ -101,17 +100,24 @@ class Express:
         if call is None:
             return False
 
+        asked: list[Signature] = []
+
+        def ask(signature: Signature) -> Ask:
+            found = Ask(tfserving_json.feeds(request, signature))
+            asked.append(signature)
+            return found
+
         def told(found: bytes | RuntimeFault) -> None:
             done(Answer(200, found) if isinstance(found, bytes) else refusal(http_status_of(found), str(found)))
 
         is_taken = self._predictor.at_once(
             call,
-            lambda signature: Ask(tfserving_json.feeds(request, signature)),
+            ask,
             lambda _handle, _signature, outputs: tfserving_json.answer(request.form, outputs),
             told,
         )
-        if request.plain is not None:
-            self._open_lane(url, body, call, request.plain)
+        if asked:
+            self._open_lane(url, body, call, request, asked[0])
         if not is_taken and len(self._passed_over) < _MOST_PATHS:
             self._passed_over[url] = _PASSED_OVER
         return is_taken
@@ -123,12 +129,21 @@ class Express:
         if lanes is not None and end <= _MOST_HEAD_BYTES and self._hold(end):
             self.heads[message[:end]] = Known(lanes, len(body))
 
-    def _open_lane(self, url: bytes, body: bytes, call: Call, plain: Plain) -> None:
+    def _open_lane(
+        self, url: bytes, body: bytes, call: Call, request: tfserving_json.Request, taker: Signature
+    ) -> None:
+        """Has a lane take what is like a body that the signature took."""
         lanes = self._lanes.get(url, {})
         kind = number_rows.kind(body)
-        wire = None if kind in lanes or len(kind) > _MOST_KIND_BYTES else number_rows.like(body, plain)
-        if wire is not None and self._hold(len(kind)):
-            lanes[kind] = Lane(self._predictor, call, wire)
+        if kind in lanes or len(kind) > _MOST_KIND_BYTES:
+            return
+        is_named = request.plain is None and (len(taker.inputs) > 1 or body.find(b"{", 1) > 0)
+        wire: Wire | None = named_rows.like(body, request.form, taker) if is_named else None
+        if request.plain is not None:
+            wire = number_rows.like(body, request.plain)
+        is_known = wire is not None or is_named  # named ones that are more than numbers are not looked at again
+        if is_known and self._hold(len(url) + len(kind)):
+            lanes[kind] = None if wire is None else Lane(self._predictor, call, wire)
             self._lanes[url] = lanes
 
     def _hold(self, size: int) -> bool:

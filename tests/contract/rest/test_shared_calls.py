@@ -183,3 +183,29 @@ def test_several_outputs_and_numbers_without_a_json_form_are_answered_by_row(
         found = {value: ask(line, value) for value in (4, 4, 4, -1, 9)}
     assert json.loads(found[9]) == {"predictions": [{"doubled": [18.0, 2.0], "largest": 0, "root": [3.0, 1.0]}]}  # type: ignore[arg-type]
     assert b'"root": [NaN,1.0]' in found[-1]  # type: ignore[operator]
+
+
+def test_named_inputs_are_answered_each_by_its_own_and_wrong_ones_by_their_error(
+    saved_models: Path, tmp_path: Path
+) -> None:
+    names = ("SepalLength", "SepalWidth", "PetalLength", "PetalWidth")
+
+    def ask(number: int) -> bool:
+        with Line(flowers.rest_port) as line:
+            for turn in range(40):
+                rows = 1 + turn % 2
+                flower = dict(zip(names, (turn, number, 0, number * turn), strict=True))
+                wrong = (number + turn) % 11 == 0
+                if wrong:
+                    flower.pop(names[turn % 4])
+                line.send(request(json.dumps({"instances": [flower] * rows}).encode()))
+                answer = line.answer()
+                found = json.loads(answer.body)
+                if wrong and not (answer.status == 400 and "keys must be equal to" in found["error"]):
+                    return False
+                if not wrong and [one["logits"] for one in found["predictions"]] != [[turn, number, 0]] * rows:
+                    return False
+        return True
+
+    with serving(saved_models / "flowers", tmp_path / "log") as flowers, ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(ask, range(16)))

@@ -12,6 +12,7 @@ from tfmodel.wire.dtypes import DataType
 from tfmodel_runtime.codec import number_rows, tfserving_json
 from tfmodel_runtime.codec.number_rows import NumberRows, kind
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
+from tfmodel_runtime.errors import InvalidInputError
 
 NUMBER = st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(-(2**53), 2**53))
 
@@ -106,9 +107,20 @@ def test_answers_that_are_written_together_are_those_written_alone(row: tuple[in
     assert wire.write_all(outputs, 3) == alone
 
 
-def test_numbers_without_a_json_form_and_several_outputs_are_written_by_themselves() -> None:
+@pytest.mark.parametrize("form", ["row", "columnar"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_several_outputs_of_any_type_are_written_together_as_alone(form: Any, rows: int) -> None:
+    outputs: dict[str, Any] = {
+        "y": np.array([1, np.nan, 2, np.inf] * rows, np.float32),
+        "z %d": np.arange(8 * rows).reshape(4 * rows, 2),
+        "name": np.array([b"a", b"\xff", b'"', b"100%"] * rows, object),
+        "raw_bytes": np.array([[b"\x00"]] * 4 * rows, object),
+    }
+    parts = [{alias: array[rows * n : rows * (n + 1)] for alias, array in outputs.items()} for n in range(4)]
+    assert tfserving_json.answers(form, outputs, 4) == [tfserving_json.answer(form, part) for part in parts]
+
+
+def test_outputs_without_a_json_form_are_refused_as_alone() -> None:
     wire = known(b'{"instances": [1.5]}', signature())
-    outputs = {"y": np.array([1, np.nan], np.float32), "z": np.array([[1], [2]])}
-    for found in (outputs, {"y": outputs["y"]}):
-        assert wire.write_all(found, 2) is None
-        assert wire.write(found) == tfserving_json.answer("row", found)
+    with pytest.raises(InvalidInputError, match="tensor type: half"):
+        wire.write_all({"y": np.array([1, 2], np.float16)}, 2)
