@@ -11,10 +11,12 @@ from arguments import arguments
 from saved_model import load
 
 given = arguments()
-sys.argv = sys.argv[:1]  # KServe reads it too
+arguments_given, sys.argv = sys.argv, sys.argv[:1]  # KServe reads it too
 
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.logging import logger, trace_logger
+
+sys.argv = arguments_given  # its workers are started anew with it
 
 
 class SavedModel(Model):
@@ -22,6 +24,10 @@ class SavedModel(Model):
         super().__init__(name)
         self._run = load(given.model)
         self.ready = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker loads the model itself."""
+        return SavedModel, (self.name,)
 
     async def predict(self, payload: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(payload, InferRequest):
