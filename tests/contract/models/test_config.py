@@ -120,8 +120,7 @@ def test_a_new_file_adds_and_takes_away_and_a_broken_one_changes_nothing(
     file.write_text(config(model("b", base, "model_version_policy { specific { versions: 1 } }")))
     until(lambda: answer(served, "b") == 2.5)
     until(lambda: answer(served, "a") == 404)
-    states = served.ask("/v1/models/a")[1]["model_version_status"]
-    assert [one["state"] for one in states] == ["END"]
+    until(lambda: [one["state"] for one in served.ask("/v1/models/a")[1]["model_version_status"]] == ["END"])
 
 
 @pytest.mark.parametrize(
