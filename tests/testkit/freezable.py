@@ -79,3 +79,49 @@ def graphs(folder: Path) -> None:
             y = tf.matmul(x, w)
             session.run(v1.global_variables_initializer())
             v1.saved_model.simple_save(session, str(folder / name / "1"), {"x": x}, {"y": y})
+
+
+def depthwise(folder: Path) -> None:
+    """Depthwise convolutions with a scale behind them: `scaled` for each channel, `kept` in ways that are no part of the weights."""
+    import tensorflow as tf
+
+    image = tf.TensorSpec([None, 6, 6, 3], tf.float32, name="x")
+    random = tf.random.Generator.from_seed(5)
+
+    class Scaled(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = tf.Variable(random.normal([3, 3, 3, 2]))
+            self.variance = tf.Variable(random.uniform([6], 0.5, 2.0))
+            self.gamma = tf.Variable(random.normal([6]))
+            self.beta = tf.Variable(random.normal([6]))
+            self.one = tf.Variable(1.5)
+
+        def convolved(self, x):
+            return tf.nn.depthwise_conv2d(x, self.kernel, [1, 1, 1, 1], "SAME")
+
+        @tf.function(input_signature=[image])
+        def scaled(self, x):
+            scale = self.gamma * tf.math.rsqrt(self.variance + 1e-3)
+            return {"y": tf.nn.relu6(self.convolved(x) * scale + (self.beta - 0.5 * scale))}
+
+        @tf.function(input_signature=[image])
+        def kept(self, x):
+            twice = self.convolved(x)
+            return {
+                "by one": self.convolved(x) * self.one,
+                "by what came": self.convolved(x) * tf.concat([x[0, 0, 0], x[0, 0, 1]], 0),
+                "used twice": twice * self.gamma + twice,
+            }
+
+    model = Scaled()
+    signatures = {"serving_default": model.scaled, "kept": model.kept}
+    tf.saved_model.save(model, str(folder / "depthwise" / "1"), signatures=signatures)
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 6, 6, 3], name="x")
+        kernel = v1.get_variable("kernel", initializer=tf.random.normal([3, 3, 3, 1], seed=1))
+        scale = v1.get_variable("scale", initializer=tf.constant([0.5, -2.0, 3.0]))
+        y = tf.multiply(scale, tf.nn.depthwise_conv2d(x, kernel, [1, 2, 2, 1], "VALID"), name="y")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(folder / "depthwise_graph" / "1"), {"x": x}, {"y": y})

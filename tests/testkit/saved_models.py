@@ -381,6 +381,7 @@ def main(folder: Path) -> None:
         with_defaults,
         digits,
         slow_and_rare,
+        freezable.depthwise,
         freezable.forms,
         freezable.graphs,
         freezable.noisy,

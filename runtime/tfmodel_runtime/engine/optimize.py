@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, EncodeError
 
 from tfmodel.wire.tensors import to_proto
-from tfmodel_runtime.engine import capi, freeze, samples
+from tfmodel_runtime.engine import capi, folding, freeze, samples
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.obstacles import NotFrozenError, Obstacle
 from tfmodel_runtime.engine.program import Program, of_graph
@@ -139,7 +139,9 @@ def frozen_graph(work: Work) -> bytes:
     values = _values(work.model, freezer.reads)
     _go_on(work)
     try:
-        return bytes(freezer.frozen(values).SerializeToString())
+        graph = freezer.frozen(values)
+        folding.fold(graph)
+        return bytes(graph.SerializeToString())
     except (EncodeError, ValueError) as error:
         raise NotFrozenError(Obstacle.TOO_LARGE, f"the frozen graph is too large for a message: {error}") from error
 

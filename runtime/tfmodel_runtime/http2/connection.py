@@ -143,7 +143,8 @@ class Connection(asyncio.Protocol):
             number &= MOST_STREAM
             try:
                 if kind == DATA and not self._block and self.is_established:
-                    self._on_data(data, begin, place, flags, number)
+                    run, place = frames.run_of_data(data, begin, place, flags, most)
+                    self._on_data(run, flags, number)
                 elif kind == HEADERS and not self._block and self.is_established:
                     self._on_headers(data, begin, place, flags, number)
                 else:
@@ -247,8 +248,9 @@ class Connection(asyncio.Protocol):
             raise StreamFault(stream.number, ErrorCode.PROTOCOL_ERROR, "trailers that do not end the request")
         self._body(stream, b"", is_last=True)
 
-    def _on_data(self, data: bytes, begin: int, end: int, flags: int, number: int) -> None:
-        length = end - begin
+    def _on_data(self, data: bytes, flags: int, number: int) -> None:
+        begin, end = 0, len(data)
+        length = end
         if flags & PADDED:
             begin, end = frames.unpadded(data, begin, end, flags & PADDED)
         stream = self.streams.get(number)

@@ -28,6 +28,8 @@ NUMBER = Struct(">I")
 SETTING = Struct(">HI")
 _TWO = Struct(">II")
 _PRIORITY_BYTES = 5
+_LIKE_BYTES = 6
+"""Kind, flags and stream, at the end of a frame's head."""
 
 
 class Setting(IntEnum):
@@ -116,6 +118,27 @@ def goaway(last_stream: int, code: int, text: str = "") -> bytes:
     """A GOAWAY frame; the text is for whoever debugs."""
     debug = text.encode()
     return head(8 + len(debug), GOAWAY, 0, NO_STREAM) + _TWO.pack(last_stream, code) + debug
+
+
+def run_of_data(data: bytes, begin: int, end: int, flags: int, most: int) -> tuple[bytes, int]:
+    """The payload of a DATA frame, if it has no flags with those of its like that follow it, and where the last one ends.
+
+    Large messages come in frames of 16 KiB one after the other. One that is empty, larger than `most` or not whole ends the run.
+    """
+    like, size = data[begin - _LIKE_BYTES : begin], len(data)
+    if flags or begin == end or data[end + HEADER_BYTES - _LIKE_BYTES : end + HEADER_BYTES] != like:
+        return data[begin:end], end
+    view = memoryview(data)
+    parts = [view[begin:end]]
+    while data[end + HEADER_BYTES - _LIKE_BYTES : end + HEADER_BYTES] == like:
+        high, low, _, _, _ = HEAD.unpack_from(data, end)
+        length = high << 8 | low
+        after = end + HEADER_BYTES + length
+        if not 0 < length <= most or after > size:
+            break
+        parts.append(view[end + HEADER_BYTES : after])
+        end = after
+    return b"".join(parts), end
 
 
 def unpadded(data: bytes, begin: int, end: int, flags: int) -> tuple[int, int]:

@@ -41,8 +41,12 @@ def operations(graph: bytes) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["forms", "half_plus_two", "references", "resources", "every_type", "with_defaults", "rare"]
-)
+    "name",
+    [
+        "forms", "half_plus_two", "references", "resources", "every_type", "with_defaults", "rare", "depthwise",
+        "depthwise_graph",
+    ],
+)  # fmt: skip
 def test_a_frozen_model_answers_as_before(name: str, saved_models: Path, any_speed: None) -> None:
     path = next((saved_models / name).iterdir())
     model = SavedModel.load(path)
