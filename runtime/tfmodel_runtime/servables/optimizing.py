@@ -92,7 +92,7 @@ class Optimizing:
             _log.exception("optimising version %d of %s failed unforeseen", servable.version, servable.name)
             return Outcome(Mode.NONE, Obstacle.FAILED, f"{type(error).__name__}: {error}")
         if before is not None:
-            measure(model)
+            _measure(model, servable)
             held, before = [before], None  # a name that is kept here would keep the program too
             _give_back(held, stop)
         trim()
@@ -105,6 +105,14 @@ class Optimizing:
             return None
         told = f"it takes about {needed // 2**20} MiB for a while, and {max(0, free) // 2**20} MiB are left of the memory limit"
         return Outcome(Mode.NONE, Obstacle.NO_ROOM, told)
+
+
+def _measure(model: SavedModel, servable: Servable) -> None:
+    """Measures what a version runs on now. If that fails the paces of before stand, and it serves all the same."""
+    try:
+        measure(model)
+    except Exception:  # noqa: BLE001 - a stage's rim: the version answers as it did
+        _log.exception("measuring version %d of %s anew failed unforeseen", servable.version, servable.name)
 
 
 def _give_back(held: list[Program], stop: threading.Event) -> None:

@@ -53,6 +53,23 @@ async def test_what_a_version_runs_on_now_is_measured(saved_models: Path, monkey
     servable.model.close()
 
 
+async def test_what_cannot_be_measured_anew_is_told_as_optimised_all_the_same(
+    saved_models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_model: SavedModel) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(optimize, "_ratio", lambda *_: 0.5)
+    monkeypatch.setattr(optimizing, "measure", fail)
+    servable = available(saved_models / "digits" / "1")
+    assert servable.model is not None
+    outcome = await Optimizing(Settings(Mode.GRAPH, free=lambda: None)).run(servable)
+    assert outcome is not None
+    assert outcome.used is Mode.GRAPH
+    assert "measuring version 1 of m anew failed" in caplog.text
+    servable.model.close()
+
+
 async def test_without_room_it_is_not_even_begun(saved_models: Path) -> None:
     servable = available(saved_models / "deep" / "1")
     assert servable.model is not None
