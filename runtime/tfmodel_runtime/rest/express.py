@@ -29,6 +29,8 @@ END_OF_HEAD = b"\r\n\r\n"
 _MOST_HEAD_BYTES = 4096
 _MOST_KIND_BYTES = 2**16
 _MOST_HELD_BYTES = 2**22
+_MOST_KINDS = 32
+"""Kinds of one URL beyond which none is looked for among bodies that name their inputs: finding one takes milliseconds."""
 _OVERHEAD_BYTES = 512
 """About what an entry takes beside its bytes."""
 Done = Callable[[Answer], None]
@@ -134,15 +136,19 @@ class Express:
     ) -> None:
         """Has a lane take what is like a body that the signature took."""
         lanes = self._lanes.get(url, {})
+        is_named = request.plain is None
+        if is_named and (len(lanes) >= _MOST_KINDS or not named_rows.may_be(body, taker)):
+            return
         kind = number_rows.kind(body)
         if kind in lanes or len(kind) > _MOST_KIND_BYTES:
             return
-        is_named = request.plain is None and (len(taker.inputs) > 1 or body.find(b"{", 1) > 0)
-        wire: Wire | None = named_rows.like(body, request.form, taker) if is_named else None
+        wire: Wire | None
         if request.plain is not None:
-            wire = number_rows.like(body, request.plain)
+            wire, held = number_rows.like(body, request.plain), len(kind)
+        else:
+            wire, held = named_rows.like(body, request.form, taker), named_rows.HELD_BYTES
         is_known = wire is not None or is_named  # named ones that are more than numbers are not looked at again
-        if is_known and self._hold(len(url) + len(kind)):
+        if is_known and self._hold(len(url) + held):
             lanes[kind] = None if wire is None else Lane(self._predictor, call, wire)
             self._lanes[url] = lanes
 

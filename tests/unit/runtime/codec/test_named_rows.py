@@ -122,8 +122,11 @@ def test_a_body_that_holds_more_than_its_inputs_numbers_makes_no_kind(body: byte
 def test_strings_and_many_numbers_make_no_kind() -> None:
     texts = signature(a=(DataType.FLOAT, ()), b=(DataType.STRING, ()))
     assert named_rows.like(b'{"instances": [{"a": 1, "b": "2"}]}', "row", texts) is None
-    many = json.dumps({"instances": [{"a": 1, "b": [0.0] * 256}]}).encode()
-    assert named_rows.like(many, "row", signature(a=(DataType.FLOAT, ()), b=(DataType.FLOAT, (256,)))) is None
+    for count, is_kind in ((31, True), (32, False)):
+        many = json.dumps({"instances": [{"a": 1, "b": [0.0] * count}]}).encode()
+        taker = signature(a=(DataType.FLOAT, ()), b=(DataType.FLOAT, (count,)))
+        assert (named_rows.like(many, "row", taker) is not None) == is_kind
+    assert named_rows.like(BODY + b" " * 2048, "row", FLOWER) is None
 
 
 @pytest.mark.parametrize(

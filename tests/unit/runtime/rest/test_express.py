@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tfmodel.wire.dtypes import DataType
+from tfmodel_runtime.codec import named_rows
 from tfmodel_runtime.engine.pace import Pace
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.observability.metrics import Metrics
@@ -136,8 +137,27 @@ async def test_a_kind_that_no_lane_takes_is_looked_at_once(monkeypatch: pytest.M
 
 
 async def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tfmodel_runtime.rest.express._MOST_HELD_BYTES", 2000)
+    monkeypatch.setattr("tfmodel_runtime.rest.express._MOST_HELD_BYTES", 4 * named_rows.HELD_BYTES)
     world = World("a", "b")
-    for rows in range(1, 20):
+    for rows in range(1, 16):
         await world.usual(json.dumps({"instances": [{"a": 1, "b": 2}] * rows}).encode())
-    assert sum(map(len, world.express._lanes.values())) <= 3
+        assert sum(map(len, world.express._lanes.values())) <= 3
+    assert world.express._lanes
+
+
+async def test_after_many_kinds_of_a_url_no_more_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfmodel_runtime.rest.express._MOST_KINDS", 2)
+    world = World("a", "b")
+    for rows in range(1, 6):
+        await world.usual(json.dumps({"instances": [{"a": 1, "b": 2}] * rows}).encode())
+    assert sum(map(len, world.express._lanes.values())) == 2
+
+
+async def test_bodies_of_strings_and_large_ones_are_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    monkeypatch.setattr("tfmodel_runtime.rest.express.number_rows.kind", lambda body: looked_at.append(body) or body)
+    await World("a", "b").usual(named(1, 2) + b" " * 2048)
+    texts = World("a")
+    texts.model.signatures["serving_default"].inputs["a"] = TensorSpec("a", "a:0", DataType.STRING, (-1,))  # type: ignore[index]
+    await texts.usual(b'{"instances": [{"b64": "YQ=="}]}')
+    assert looked_at == []
