@@ -133,13 +133,18 @@ def _rename_reads(before: Any, made: Any) -> None:
         for node in before.node_def
         if node.op == "ReadVariableOp" and ops[node.name] == "Identity"
     }
-    for node in made.node_def:
+    rename(made.node_def, made.ret, renamed)
+
+
+def rename(nodes: Iterable[Any], returned: Any, renamed: Mapping[str, str]) -> None:
+    """Has the nodes of a function, and what it returns, refer to tensors by other names."""
+    for node in nodes:
         for place, tensor in enumerate(node.input):
             if tensor in renamed:
                 node.input[place] = renamed[tensor]
-    for name, tensor in made.ret.items():
+    for name, tensor in returned.items():
         if tensor in renamed:
-            made.ret[name] = renamed[tensor]
+            returned[name] = renamed[tensor]
 
 
 def _drop(fields: Any, *names: str | int) -> None:

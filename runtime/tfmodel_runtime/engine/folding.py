@@ -5,13 +5,15 @@ stays a multiplication of each output, and keeps what follows, a bias and an act
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tfmodel.wire.dtypes import DataType
+from tfmodel_runtime.engine.convert import rename
+from tfmodel_runtime.engine.freeze import called
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _ALIKE = frozenset({"Identity", "Rsqrt", "Sqrt", "Neg", "Mul", "Add", "AddV2", "Sub", "RealDiv"})
@@ -34,16 +36,17 @@ class _Body:
         return f"{node.name}:{output}:0" if self.is_function else node.name
 
 
-def fold(graph: Any) -> None:
-    """Changes a GraphDef whose variables are constants; what is computed stays the same but for rounding."""
+def fold(graph: Any, tensors: Iterable[str]) -> None:
+    """Changes a GraphDef whose variables are constants; what is computed for these tensors stays the same but for rounding."""
     functions = {function.signature.name: function for function in graph.library.function}
     times = Counter(
-        node.attr["f"].func.name
+        name
         for nodes in (graph.node, *(function.node_def for function in functions.values()))
         for node in nodes
-        if node.op in _CALLS
+        for name in called(node)
     )
-    waiting: list[tuple[_Body, Shapes]] = [(_Body(graph.node, {}, is_function=False), {})]
+    returned = {tensor: tensor for tensor in tensors}
+    waiting: list[tuple[_Body, Shapes]] = [(_Body(graph.node, returned, is_function=False), {})]
     while waiting:
         body, given = waiting.pop()
         known = _shapes(body.nodes, given)
@@ -109,7 +112,7 @@ def _fold_body(body: _Body, known: Shapes) -> None:
         node.attr["T"].type = dtype
         node.input[:] = [convolved, *(tensor for tensor in node.input if tensor.startswith("^"))]
     if body.is_function:
-        _rename(body, renamed)
+        rename(body.nodes, body.returned, renamed)
 
 
 def _scaled(node: Any, nodes: Mapping[str, Any], known: Shapes) -> tuple[str, str] | None:
@@ -144,16 +147,6 @@ def _weights(body: _Body, convolution: Any, scale: str, channels: tuple[int, ...
     product.attr["T"].type = dtype
     convolution.input[1] = body.reference(product, "z")
     yield from (shape, reshaped, product)
-
-
-def _rename(body: _Body, renamed: Mapping[str, str]) -> None:
-    for node in body.nodes:
-        for place, tensor in enumerate(node.input):
-            if tensor in renamed:
-                node.input[place] = renamed[tensor]
-    for name, tensor in body.returned.items():
-        if tensor in renamed:
-            body.returned[name] = renamed[tensor]
 
 
 def _all_inputs(nodes: Mapping[str, Any]) -> Iterator[str]:

@@ -140,7 +140,7 @@ def frozen_graph(work: Work) -> bytes:
     _go_on(work)
     try:
         graph = freezer.frozen(values)
-        folding.fold(graph)
+        folding.fold(graph, (spec.tensor_name for spec in specs))
         return bytes(graph.SerializeToString())
     except (EncodeError, ValueError) as error:
         raise NotFrozenError(Obstacle.TOO_LARGE, f"the frozen graph is too large for a message: {error}") from error

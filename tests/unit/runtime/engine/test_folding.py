@@ -25,7 +25,7 @@ def graph_of(saved_models: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         path = next((saved_models / name).iterdir())
         model = SavedModel.load(path)
         folded = GRAPH.FromString(optimize.frozen_graph(Work(model, path)))
-        monkeypatch.setattr(folding, "fold", lambda _graph: None)
+        monkeypatch.setattr(folding, "fold", lambda *_: None)
         plain = GRAPH.FromString(optimize.frozen_graph(Work(model, path)))
         model.close()
         return folded, plain
@@ -68,5 +68,25 @@ def test_functions_that_are_called_twice_are_left_as_they_are(graph_of: Any) -> 
         graph.node.add().CopyFrom(call)
         graph.node[-1].name = f"again_{number}"
     twice = GRAPH.FromString(graph.SerializeToString())
-    FOLD(twice)
+    FOLD(twice, [])
     assert twice == graph
+
+
+def test_a_function_that_another_operation_refers_to_is_left_as_it_is(graph_of: Any) -> None:
+    _, graph = graph_of("depthwise")
+    for number, call in enumerate([node for node in graph.node if node.op in folding._CALLS]):
+        branch = graph.node.add(name=f"branch_{number}", op="StatelessIf")
+        branch.attr["then_branch"].func.name = call.attr["f"].func.name
+    twice = GRAPH.FromString(graph.SerializeToString())
+    FOLD(twice, [])
+    assert twice == graph
+
+
+def test_a_convolution_that_a_signature_gives_stays_what_it_is(graph_of: Any) -> None:
+    _, graph = graph_of("depthwise_graph")
+    [convolution] = [node for node in graph.node if node.op == "DepthwiseConv2dNative"]
+    same = GRAPH.FromString(graph.SerializeToString())
+    FOLD(same, ["y:0", f"{convolution.name}:0"])
+    assert same == graph
+    FOLD(same, ["y:0"])
+    assert same != graph
