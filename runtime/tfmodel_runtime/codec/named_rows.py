@@ -8,13 +8,12 @@ their ordinals. What stands between the numbers has to be the same in all of a k
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import simdjson
 
 from tfmodel.wire.dtypes import DataType
 from tfmodel_runtime.codec import tfserving_json
+from tfmodel_runtime.codec.json_rows import JsonRows
 from tfmodel_runtime.codec.json_values import FLOATS, to_type
 from tfmodel_runtime.codec.plain_numbers import Form
 from tfmodel_runtime.engine.signature import Signature, takes_rows
@@ -34,7 +33,7 @@ _WHOLE = {DataType.INT32: rb"(-?[0-9]{1,9})", DataType.INT64: rb"(-?[0-9]{1,15})
 """Whole numbers that a double holds, and the type too."""
 
 
-class NamedRows:
+class NamedRows(JsonRows):
     """How bodies of one kind are read and answered. Made by `like`.
 
     `places` tells for each input where its numbers stand among all, [rows, ...].
@@ -43,11 +42,10 @@ class NamedRows:
     def __init__(
         self, pattern: re.Pattern[bytes], form: Form, types: Mapping[str, DataType], places: Mapping[str, Array]
     ) -> None:
+        super().__init__(form)
         self._pattern = pattern
-        self._form = form
         self._types = types
         self._places = places
-        self._parser = simdjson.Parser()
         self.rows = len(next(iter(places.values())))
 
     def fits(self, signature: Signature) -> bool:
@@ -64,34 +62,14 @@ class NamedRows:
         """The inputs, [rows of all, ...], in the order of the bodies; None if one is not what it seems."""
         found = [self._pattern.fullmatch(body) for body in bodies]
         numbers = b",".join([b",".join(one.groups()) for one in found if one is not None])
-        try:
-            document: Any = self._parser.parse(b"[%b]" % numbers)
-            values = np.frombuffer(document.as_buffer(of_type="d"), np.float64).reshape(len(bodies), -1)
-        except (ValueError, TypeError, RuntimeError, AttributeError):
-            self._parser = simdjson.Parser()  # one that failed stays in use
+        values = self.doubles(b"[%b]" % numbers)
+        if values is None or values.size != len(bodies) * self._pattern.groups:
             return None
+        values = values.reshape(len(bodies), -1)
         return {
             alias: to_type(values[:, places], self._types[alias]).reshape(len(bodies) * self.rows, *places.shape[1:])
             for alias, places in self._places.items()
         }
-
-    def write_all(
-        self, outputs: Mapping[str, Array], count: int, _handle: object = None, _signature: object = None
-    ) -> list[bytes] | None:
-        """The bodies of so many answers, of outputs that have a row for each that was read.
-
-        Raises:
-            InvalidInputError: the outputs have no form in JSON.
-        """
-        return tfserving_json.answers(self._form, outputs, count)
-
-    def write(self, outputs: Mapping[str, Array], _handle: object = None, _signature: object = None) -> bytes:
-        """The body of one answer.
-
-        Raises:
-            InvalidInputError: the outputs have no form in the layout of the request.
-        """
-        return tfserving_json.answer(self._form, outputs)
 
 
 def may_be(body: bytes, signature: Signature) -> bool:

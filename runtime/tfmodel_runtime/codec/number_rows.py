@@ -5,29 +5,26 @@ A body is such a one if what stands before and after its lists is what stands th
 Lists that are balanced each can be read as parts of one list without one being taken for a part of another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
-import simdjson
 
-from tfmodel_runtime.codec import tfserving_json
+from tfmodel_runtime.codec.json_rows import JsonRows
 from tfmodel_runtime.codec.json_values import FLOATS, to_type
 from tfmodel_runtime.codec.plain_numbers import Form, Plain, skeleton
 from tfmodel_runtime.engine.signature import Signature, takes_rows
 from tfmodel_runtime.engine.tensors import Array
 
 
-class NumberRows:
+class NumberRows(JsonRows):
     """How bodies of one kind are read and answered. Made by `like`."""
 
     def __init__(self, begin: int, suffix: bytes, form: Form, shape: tuple[int, ...]) -> None:
+        super().__init__(form)
         self._begin = begin
         self._suffix = suffix
-        self._form = form
         self._shape = shape
-        self._parser = simdjson.Parser()
         self.rows = shape[0]
 
     def fits(self, signature: Signature) -> bool:
@@ -47,33 +44,6 @@ class NumberRows:
             return None
         alias, spec = next(iter(signature.inputs.items()))
         return {alias: to_type(values, spec.data_type).reshape(len(bodies) * self.rows, *self._shape[1:])}
-
-    def doubles(self, text: bytes) -> Array | None:
-        """The numbers in nested lists, flat; None if there is anything else in them."""
-        try:
-            document: Any = self._parser.parse(text)
-            return np.frombuffer(document.as_buffer(of_type="d"), np.float64)
-        except (ValueError, TypeError, RuntimeError, AttributeError):
-            self._parser = simdjson.Parser()  # one that failed stays in use
-            return None
-
-    def write_all(
-        self, outputs: Mapping[str, Array], count: int, _handle: object = None, _signature: object = None
-    ) -> list[bytes] | None:
-        """The bodies of so many answers, of outputs that have a row for each that was read.
-
-        Raises:
-            InvalidInputError: the outputs have no form in JSON.
-        """
-        return tfserving_json.answers(self._form, outputs, count)
-
-    def write(self, outputs: Mapping[str, Array], _handle: object = None, _signature: object = None) -> bytes:
-        """The body of one answer.
-
-        Raises:
-            InvalidInputError: the outputs have no form in the layout of the request.
-        """
-        return tfserving_json.answer(self._form, outputs)
 
 
 def kind(body: bytes) -> bytes:
