@@ -98,7 +98,7 @@ class Lane:
                 return False
         elif not self._manager.would_hold(call.model, call.version, call.label, opened.servable):
             return False
-        self._predictor.in_flight += 1
+        self._predictor.traffic.entered()
         opened.gathering.add(_Waiting(message, receiver, time.perf_counter()), rows)
         return True
 
@@ -189,7 +189,7 @@ class Lane:
             one.receiver.answered(answer)
 
     def _let_go(self, opened: _Open, waiting: list[_Waiting]) -> None:
-        self._predictor.in_flight -= len(waiting)
+        self._predictor.traffic.left(len(waiting))
         self._manager.release(opened.servable)
 
 

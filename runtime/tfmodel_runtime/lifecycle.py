@@ -149,7 +149,7 @@ class Lifecycle:
     async def _drain(self, serving: "asyncio.Task[None]") -> None:
         self._readiness.is_draining = True
         await self._grpc.set_serving(is_serving=False)
-        _log.info("draining: %d requests in flight", self._predictor.in_flight)
+        _log.info("draining: %d requests in flight", self._predictor.traffic.count)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), self._flags.drain_delay)
         self._rest.should_exit = True

@@ -17,6 +17,7 @@ from tfmodel_runtime.batching import parameters
 from tfmodel_runtime.batching.batching import Batching
 from tfmodel_runtime.codec import tensor_proto
 from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.errors import InvalidInputError
 from tfmodel_runtime.flags import Flags, parse
@@ -161,6 +162,7 @@ def _predictor(flags: Flags, manager: Manager, metrics: Metrics, batching: Batch
         threads=flags.predict_threads,
         most_waiting=flags.max_requests_in_flight,
         batching=batching,
+        polls=cores() > 1,
     )
 
 

@@ -29,6 +29,7 @@ from tfmodel_runtime.errors import (
 from tfmodel_runtime.observability.metrics import Metrics, Request
 from tfmodel_runtime.running.inline import Inline
 from tfmodel_runtime.running.slots import Slots
+from tfmodel_runtime.running.traffic import Traffic
 from tfmodel_runtime.running.work import LATE, Outputs, Work
 from tfmodel_runtime.servables.manager import Manager
 from tfmodel_runtime.servables.servable import Handle
@@ -68,7 +69,14 @@ class Predictor:
     """Answers requests with the manager's versions. `close` ends its threads."""
 
     def __init__(
-        self, manager: Manager, metrics: Metrics, *, threads: int, most_waiting: int, batching: Batching | None = None
+        self,
+        manager: Manager,
+        metrics: Metrics,
+        *,
+        threads: int,
+        most_waiting: int,
+        batching: Batching | None = None,
+        polls: bool = False,
     ) -> None:
         self.manager = manager
         self.metrics = metrics
@@ -76,8 +84,8 @@ class Predictor:
         self._inline = Inline()
         self._most_waiting = most_waiting
         self._batching = batching
-        self.in_flight = 0
-        metrics.in_flight.set_function(lambda: self.in_flight)
+        self.traffic = Traffic(polls=polls)
+        metrics.in_flight.set_function(lambda: self.traffic.count)
 
     async def predict(
         self, call: Call, decode: Decode, encode: "Encode[Answer]", select: Select | None = None
@@ -105,7 +113,7 @@ class Predictor:
             code = Code.CANCELLED
             raise
         finally:
-            self.in_flight -= 1
+            self.traffic.left()
             if call.is_counted:
                 self.metrics.answered(request, code.name, time.perf_counter() - begun)
         return answer
@@ -131,7 +139,7 @@ class Predictor:
             self.manager.release(servable)
             return False
         request = Request(call.model, str(handle.version), signature.name, call.method, call.protocol)
-        self.in_flight += 1
+        self.traffic.entered()
 
         def finish(outputs: Outputs | None, error: BaseException | None) -> None:
             answer: Answer | RuntimeFault
@@ -143,7 +151,7 @@ class Predictor:
             except Exception as unforeseen:  # noqa: BLE001 - the rim: who waits gets an answer and the log the cause
                 _log.exception("a request failed in a way that was not foreseen", exc_info=unforeseen)
                 answer, code = UNFORESEEN, Code.INTERNAL
-            self.in_flight -= 1
+            self.traffic.left()
             self.manager.release(servable)
             self.metrics.answered(request, code.name, time.perf_counter() - begun)
             done(answer)
@@ -154,7 +162,7 @@ class Predictor:
 
     def has_room(self) -> bool:
         """Whether a light call may be made without its turn in a queue."""
-        return self._batching is None and self.in_flight < self._most_waiting
+        return self._batching is None and self.traffic.count < self._most_waiting
 
     def _encoded(
         self,
@@ -269,9 +277,9 @@ class Predictor:
             work.done = None
 
     def _enter(self) -> None:
-        if self.in_flight >= self._most_waiting:
-            raise OverloadedError(f"{self.in_flight} requests are being answered; no more than that are taken")
-        self.in_flight += 1
+        if self.traffic.count >= self._most_waiting:
+            raise OverloadedError(f"{self.traffic.count} requests are being answered; no more than that are taken")
+        self.traffic.entered()
 
     def close(self) -> None:
         """Ends the threads once they are idle."""

@@ -125,7 +125,7 @@ class World:
         return waiting
 
     def is_idle(self) -> bool:
-        return self.predictor.in_flight == 0 and self.manager.servable.holders == 0
+        return self.predictor.traffic.count == 0 and self.manager.servable.holders == 0
 
     def counted(self) -> int:
         lines = self.metrics.exposition().decode().splitlines()

@@ -87,7 +87,7 @@ async def test_a_request_that_is_called_off_holds_its_version_until_the_model_is
     with pytest.raises(asyncio.CancelledError):
         await task
     assert manager.holders == 0
-    assert predictor.in_flight == 0
+    assert predictor.traffic.count == 0
 
 
 async def test_a_request_whose_time_is_over_holds_its_version_until_the_model_is_done(
