@@ -26,14 +26,14 @@ def note(stage):
     begun = time.perf_counter()
 stages, begun = [], time.perf_counter()
 note("Python")
-import numpy; note("import numpy")
-from tfmodel.wire import messages; note("import protobuf and the messages")
-import uvicorn, uvloop; note("import uvicorn and uvloop")
-import tfmodel_runtime.main; note("import the rest of the runtime")
+import tfmodel_runtime.main; note("import the flags")
+from tfmodel_runtime.engine import opening
+opening.begin(); note("import what has extension modules: numpy, protobuf, uvloop, ...")
+import tfmodel_runtime.composition; note("import the rest; a thread opens TensorFlow's library meanwhile")
 from tfmodel_runtime.engine import capi, loader, measuring
 from tfmodel_runtime.engine.saved_model import SavedModel
 from pathlib import Path
-capi.library(); note("open TensorFlow's library")
+capi.library(); note("wait for the library, and unmap what only its opening needed")
 path = Path(sys.argv[1])
 model = SavedModel.load(path, intra_op_threads=1, inter_op_threads=2); note("restore")
 loader.generate(model, path); note("warm up")
@@ -55,7 +55,7 @@ def stages(version: Path, runs: int) -> list[tuple[str, float, float]]:
 
 def imports(count: int) -> list[tuple[str, float]]:
     """The modules whose import takes longest, and how many milliseconds, with all that they import."""
-    command = [sys.executable, "-X", "importtime", "-c", "import tfmodel_runtime.main"]
+    command = [sys.executable, "-X", "importtime", "-c", "import tfmodel_runtime.main, tfmodel_runtime.composition"]
     told = subprocess.run(command, capture_output=True, check=True, text=True).stderr
     found = [(one[2], int(one[1]) / 1000) for line in told.splitlines() if (one := _IMPORT.match(line))]
     return sorted(found, key=lambda one: -one[1])[:count]

@@ -10,11 +10,10 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine import capi, opening
 from tfmodel_runtime.engine.cores import cores
 from tfmodel_runtime.engine.modes import TENSORRT, Mode
 from tfmodel_runtime.servables import policy
@@ -169,9 +168,11 @@ class _Version(argparse.Action):
     """Prints what runs here, and ends the process well; TensorFlow's library is asked only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata  # noqa: PLC0415 - a start needs it later, when it costs no time
+
         try:
             tensorflow = capi.version()
-        except capi.TensorFlowMissingError as error:
+        except opening.TensorFlowMissingError as error:
             parser.exit(1, f"{error}\n")
         sys.stdout.write(f"tfmodel {metadata.version('tfmodel')}, TensorFlow {tensorflow}\n")
         parser.exit()

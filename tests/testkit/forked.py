@@ -23,7 +23,7 @@ class Forked:
 
     def __init__(self, arguments: list[str], log: Path) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tfmodel_runtime.main", "engine_opened"])
+        context.set_forkserver_preload(["tfmodel_runtime.composition", "engine_opened"])
         self._process = context.Process(target=_serve, args=(arguments, log, dict(os.environ)))
         self._process.start()
         self.pid = self._process.pid or 0

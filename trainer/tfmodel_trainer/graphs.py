@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from tfmodel.api.reasons import FailureReason
 from tfmodel.wire import messages
-from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine import op_registry
 from tfmodel_runtime.engine.graph import operations
 from tfmodel_trainer import scan
 from tfmodel_trainer.errors import ExportError
@@ -147,7 +147,7 @@ def _parsed(kind: Any, file: Path) -> Any:
 
 
 def _check_operations(graph_def: Any, allowed: Collection[str]) -> None:
-    scan.refuse(scan.sorted_out(operations(graph_def), capi.known_operations()), allowed)
+    scan.refuse(scan.sorted_out(operations(graph_def), op_registry.known()), allowed)
 
 
 def _only(found: list[Path], exported: Path, what: str) -> Path:

@@ -18,7 +18,7 @@ from tfmodel.api.quantities import comparison_holds
 from tfmodel.api.reasons import FailureReason
 from tfmodel.contract import Failure
 from tfmodel_runtime.codec import tfserving_json
-from tfmodel_runtime.engine import capi
+from tfmodel_runtime.engine import op_registry
 from tfmodel_runtime.engine.saved_model import SavedModel
 from tfmodel_runtime.engine.signature import Signature, TensorSpec, fed_by_position, has_named_features
 from tfmodel_runtime.engine.warmup import warm_up
@@ -182,7 +182,7 @@ def _ending(exit_code: int | None) -> str:
 
 def _inspect(path: str, wanted: Wanted, answer: Connection) -> None:
     try:
-        found = scan.sorted_out(scan.read(Path(path)), capi.known_operations())
+        found = scan.sorted_out(scan.read(Path(path)), op_registry.known())
         scan.refuse(found, wanted.allowed_operations)
         model = SavedModel.load(Path(path))
     except ExportError as error:

@@ -5,13 +5,11 @@ its symbols global the process crashes when other native extensions are loaded a
 """
 
 import ctypes
-import importlib.util
 import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from tfmodel.wire import messages
+from tfmodel_runtime.engine import opening
 
 TSTRING_BYTES = 24
 
@@ -100,10 +98,6 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-class TensorFlowMissingError(Exception):
-    """No TensorFlow is installed beside this program."""
-
-
 @cache
 def library() -> Any:
     """The library with its functions declared.
@@ -111,14 +105,7 @@ def library() -> Any:
     Raises:
         TensorFlowMissingError: the wheel is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # With oneDNN, TensorFlow keeps what it frees in a pool of its own (mkl_cpu_allocator.h): an unloaded version would not come back.
-    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
-    spec = importlib.util.find_spec("tensorflow")
-    if spec is None or not spec.submodule_search_locations:
-        raise TensorFlowMissingError("no TensorFlow is installed: pip install 'tfmodel[runtime]'")
-    path = Path(spec.submodule_search_locations[0]) / "libtensorflow_cc.so.2"
-    opened = ctypes.CDLL(str(path), mode=os.RTLD_LOCAL | os.RTLD_NOW)
+    opened = opening.library()
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(opened, name)
         function.restype = result
@@ -143,26 +130,6 @@ def let_onednn_run() -> None:
 def version() -> str:
     """TensorFlow's version."""
     return str(library().TF_Version().decode())
-
-
-def known_operations() -> frozenset[str]:
-    """The kinds of operations that this TensorFlow has."""
-    return frozenset(op.name for op in _op_list().op)
-
-
-@cache
-def stateful_operations() -> frozenset[str]:
-    """Those that TensorFlow registers as having a state: what they do or give depends on more than their inputs."""
-    return frozenset(op.name for op in _op_list().op if op.is_stateful)
-
-
-def _op_list() -> Any:
-    found = library().TF_GetAllOpList()
-    try:
-        text = ctypes.string_at(found.contents.data, found.contents.length)
-    finally:
-        library().TF_DeleteBuffer(found)
-    return messages.OpList.FromString(text)
 
 
 class Status:

@@ -49,7 +49,7 @@ class EngineLoader:
         options = self._options
         if options.is_managed:
             _check_sizes(path)
-        begun, used = time.monotonic(), _resident_bytes()
+        begun, used = time.monotonic(), _own_bytes()
         model = SavedModel.load(
             path,
             tags=options.tags,
@@ -64,16 +64,17 @@ class EngineLoader:
             model.close()
             raise
         model.load_seconds = {"restore": restored - begun, "warm_up": time.monotonic() - restored}
-        model.load_bytes = max(0, _resident_bytes() - used)
+        model.load_bytes = max(0, _own_bytes() - used)
         return model
 
 
-def _resident_bytes() -> int:
-    """What the process holds in memory (proc(5), statm)."""
+def _own_bytes() -> int:
+    """What the process holds in memory, less pages of files such as TensorFlow's code (proc_pid_statm(5))."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        _, resident, shared, *_ = Path("/proc/self/statm").read_text().split()
     except OSError:
         return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def generate(model: SavedModel, path: Path, row_counts: Sequence[int] = (1,)) -> None:

@@ -13,6 +13,7 @@ from tfmodel.wire.dtypes import DataType, numpy_dtype
 from tfmodel_runtime.engine import pace
 from tfmodel_runtime.engine.pace import LOOP_SECONDS, Pace
 from tfmodel_runtime.engine.saved_model import SavedModel
+from tfmodel_runtime.engine.scattered import Scattered
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 from tfmodel_runtime.engine.warmup import example_feeds
@@ -98,13 +99,13 @@ def _are_close(one: Array, other: Array) -> bool:
 
 
 def _random(signature: Signature, rows: int) -> dict[str, Array]:
-    drawn = np.random.default_rng(7)
-    return {alias: _values(drawn, spec, rows) for alias, spec in signature.inputs.items()}
+    values = Scattered(7)
+    return {alias: _values(values, spec, rows) for alias, spec in signature.inputs.items()}
 
 
-def _values(drawn: np.random.Generator, spec: TensorSpec, rows: int) -> Array:
+def _values(values: Scattered, spec: TensorSpec, rows: int) -> Array:
     """Numbers from 0 to 1; whole ones are either."""
     shape = (rows, *(spec.shape or ())[1:])
     dtype = numpy_dtype(spec.data_type)
-    values = drawn.integers(0, 2, shape) if dtype.kind in "iub" else drawn.random(shape)
-    return values.astype(dtype)
+    drawn = values.whole(2, shape) if dtype.kind in "iub" else values.fractions(shape)
+    return drawn.astype(dtype)

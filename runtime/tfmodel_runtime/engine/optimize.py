@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, EncodeError
 
 from tfmodel.wire.tensors import to_proto
-from tfmodel_runtime.engine import capi, folding, freeze, samples
+from tfmodel_runtime.engine import folding, freeze, op_registry, samples
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.obstacles import NotFrozenError, Obstacle
 from tfmodel_runtime.engine.program import Program, of_graph
@@ -135,7 +135,7 @@ def frozen_graph(work: Work) -> bytes:
     except (OSError, DecodeError) as error:
         raise NotFrozenError(Obstacle.FAILED, f"saved_model.pb cannot be read: {error}") from error
     specs = [spec for one in work.model.signatures.values() for spec in (*one.inputs.values(), *one.outputs.values())]
-    freezer = freeze.Freezer(saved, (spec.tensor_name for spec in specs), capi.stateful_operations())
+    freezer = freeze.Freezer(saved, (spec.tensor_name for spec in specs), op_registry.stateful())
     values = _values(work.model, freezer.reads)
     _go_on(work)
     try:

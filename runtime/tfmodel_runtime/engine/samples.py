@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmodel.wire.dtypes import DataType, numpy_dtype
+from tfmodel_runtime.engine.scattered import Scattered
 from tfmodel_runtime.engine.signature import Signature, TensorSpec
 from tfmodel_runtime.engine.tensors import Array
 
@@ -35,14 +36,14 @@ def keep(kept: list[Sample], sample: Sample) -> None:
 
 def drawn(signature: Signature) -> Iterator[Sample]:
     """Samples of random values, the same ones each time: of one row and of several. None for what can hold no values or is too large."""
-    generator = np.random.default_rng(11)
+    values = Scattered(11)
     for rows in (1, _ROWS):
         feeds: dict[str, Array] = {}
         for alias, spec in signature.inputs.items():
             shape = shape_of(spec, rows)
             if spec.data_type in _NO_VALUES or int(np.prod(shape, dtype=np.int64)) * 8 > _MOST_BYTES:
                 return
-            feeds[alias] = _values(generator, spec.data_type, shape)
+            feeds[alias] = _values(values, spec.data_type, shape)
         yield Sample(signature, feeds)
 
 
@@ -53,14 +54,14 @@ def shape_of(spec: TensorSpec, rows: int) -> tuple[int, ...]:
     return tuple((rows if axis == 0 else 1) if size < 0 else size for axis, size in enumerate(spec.shape))
 
 
-def _values(generator: np.random.Generator, data_type: DataType, shape: tuple[int, ...]) -> Array:
+def _values(values: Scattered, data_type: DataType, shape: tuple[int, ...]) -> Array:
     """Numbers from -1 to 1; whole ones 0 or 1, which most models take as an index."""
     if data_type is DataType.STRING:
-        return np.array(_WORDS, object)[generator.integers(0, len(_WORDS), shape)]
+        return np.array(_WORDS, object)[values.whole(len(_WORDS), shape)]
     dtype = numpy_dtype(data_type)
     if dtype.kind in "iub":
-        return generator.integers(0, 2, shape).astype(dtype)
-    return generator.uniform(-1, 1, shape).astype(dtype)
+        return values.whole(2, shape).astype(dtype)
+    return (2 * values.fractions(shape) - 1).astype(dtype)
 
 
 def are_equal(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> bool:

@@ -83,7 +83,7 @@ class Metrics:
         )
         self._memory = Gauge(
             "tfmodel_runtime_version_memory_bytes",
-            "By how much the process grew while the version was loaded; of loads at the same time each counts all.",
+            "By how much the process's own memory, without files' pages, grew while the version was loaded; of loads at the same time each counts all.",
             ("model", "version"),
             registry=registry,
         )

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfmodel_runtime import main
+from tfmodel_runtime import composition, main
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
@@ -17,7 +17,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(*flags: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
     """What the variable is once the server would begin to serve."""
-    monkeypatch.setattr(main, "_serve", lambda _flags: 0)
+    monkeypatch.setattr(composition, "run", lambda _flags: 0)
     assert main.main(["--model_base_path=/models/m", *flags]) == 0
     return os.environ.get(ONEDNN)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfmodel.wire import messages
-from tfmodel_runtime.engine import capi, freeze, optimize, samples
+from tfmodel_runtime.engine import freeze, op_registry, optimize, samples
 from tfmodel_runtime.engine.modes import Mode
 from tfmodel_runtime.engine.obstacles import NotFrozenError, Obstacle
 from tfmodel_runtime.engine.optimize import Abandoned, Outcome, Work
@@ -174,7 +174,7 @@ def test_a_variable_used_in_an_unknown_way_is_refused(saved_models: Path) -> Non
     saved = freeze.meta_graph((saved_models / "resources" / "1" / "saved_model.pb").read_bytes(), ["serve"]).graph_def
     user = saved.node.add(name="odd", op="IdentityN", input=["w"])
     user.attr["T"].list.type.append(20)
-    freezer = freeze.Freezer(saved, ["odd:0"], capi.stateful_operations())
+    freezer = freeze.Freezer(saved, ["odd:0"], op_registry.stateful())
     with pytest.raises(NotFrozenError, match="IdentityN takes a variable"):
         freezer.frozen({})
 

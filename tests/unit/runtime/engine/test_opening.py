@@ -1,0 +1,56 @@
+"""TensorFlow's library is opened beside the imports: neither may wait for the other."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from tfmodel_runtime.engine import opening
+
+_LATE = """
+import importlib, sys, tfmodel_runtime.main
+from tfmodel_runtime.engine import opening
+def extensions():
+    return {name for name, module in sys.modules.items() if str(getattr(module, "__file__", "")).endswith(".so")}
+for name in opening.EXTENSIONS:
+    importlib.import_module(name)
+before = extensions()
+import tfmodel_runtime.composition
+print(*sorted(extensions() - before))
+"""
+_BESIDE = """
+import threading, time
+from tfmodel_runtime.engine import capi, opening
+opening.begin()
+thread = threading.enumerate()[-1]
+turns = 0
+while thread.is_alive():
+    turns += 1
+print(turns, capi.version())
+"""
+
+
+def told(program: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+def test_no_extension_module_is_left_to_be_imported_while_the_library_is_opened() -> None:
+    assert told(_LATE).split() == []
+
+
+def test_python_goes_on_meanwhile_and_the_library_is_the_one_that_is_used() -> None:
+    turns, version = told(_BESIDE).split()
+    assert int(turns) > 100
+    assert version.startswith("2.")
+
+
+def test_without_tensorflow_nothing_is_begun_and_the_library_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(opening, "_threads", [])
+    opening.begin()
+    assert opening._threads == []
+    with pytest.raises(opening.TensorFlowMissingError, match="pip install 'tfmodel\\[runtime\\]'"):
+        opening.library.__wrapped__()
