@@ -18,6 +18,8 @@ from tfmodel_runtime.servables.states import State
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LOAD_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_ENDED = 8
+"""Of so many versions of a model that ended last the requests are still told: a scrape or two must see them."""
 _REQUEST = ("model", "version", "signature", "method", "protocol")
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -73,6 +75,8 @@ class Metrics:
         self._requests = _requests()
         registry.register(self._requests)
         self._counts: dict[Request, tuple[Tally, TfServingTally | None]] = {}
+        self._ended: dict[str, list[str]] = {}
+        """Versions that ended, by model, whose requests are told."""
         self.in_flight = Gauge("tfmodel_runtime_requests_in_flight", "Requests being answered.", registry=registry)
         self._load_seconds = Histogram(
             "tfmodel_runtime_version_load_duration_seconds",
@@ -160,19 +164,29 @@ class Metrics:
         return generate_latest(self._registry)
 
     def state_changed(self, model: str, version: int, state: State) -> None:
-        """A version is in a new state; of those that ended nothing is kept."""
+        """A version is in a new state; of those that ended the requests are kept for a while, and nothing else."""
         self._known.add(model)
         for other in State:
             if other is not state and other is not State.UNLOADED:
                 self._forget(model, str(version), other.value)
         if state is State.UNLOADED:
             self._forget_memory(model, str(version))
+            self._end(model, str(version))
         else:
+            self._ended[model] = [one for one in self._ended.get(model, ()) if one != str(version)]
             self._states.labels(model, str(version), state.value).set(1)
 
     def _forget(self, *labels: str) -> None:
         with contextlib.suppress(KeyError):
             self._states.remove(*labels)
+
+    def _end(self, model: str, version: str) -> None:
+        """Without a bound, a server that lives long would hold, and tell Prometheus of, every version that it ever had."""
+        ended = [*self._ended.get(model, ()), version]
+        self._ended[model], gone = ended[-_ENDED:], ended[:-_ENDED]
+        for request in [one for one in self._counts if one.model == model and one.version in gone]:
+            del self._counts[request]
+        self._requests.forget(one for one in self._requests.known() if one[0] == model and one[1] in gone)
 
     def _forget_memory(self, model: str, version: str) -> None:
         with contextlib.suppress(KeyError):

@@ -68,6 +68,15 @@ class Requests(Collector):
             found = self._tallies[labels] = Tally(self._bounds)
         return found
 
+    def forget(self, labels: Iterable[Labels]) -> None:
+        """Has the tallies of some sets of labels exposed no more."""
+        for one in labels:
+            self._tallies.pop(one, None)
+
+    def known(self) -> Iterable[Labels]:
+        """The sets of labels that have a tally."""
+        return tuple(self._tallies)
+
     def collect(self) -> Iterator[Metric]:
         """What prometheus-client prints."""
         counter = CounterMetricFamily(self._names[0], self._helps[0], labels=(*self._labels, "code"))
