@@ -45,7 +45,9 @@ class TensorFlowMissingError(Exception):
 
 
 def begin() -> None:
-    """Opens the library in a thread, if there is one; if there is none, `library` tells it."""
+    """Opens the library in a thread, unless it is open; if there is none, `library` tells it."""
+    if library.cache_info().currsize:
+        return
     try:
         path = _path()
     except TensorFlowMissingError:

@@ -1,5 +1,6 @@
 """TensorFlow's library is opened beside the imports: neither may wait for the other."""
 
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -47,10 +48,18 @@ def test_python_goes_on_meanwhile_and_the_library_is_the_one_that_is_used() -> N
     assert version.startswith("2.")
 
 
+def test_a_library_that_is_open_is_left_alone() -> None:
+    """A process that others are forked from must have no thread in the loader."""
+    opening.library()
+    opening.begin()
+    assert opening._threads == []
+
+
 def test_without_tensorflow_nothing_is_begun_and_the_library_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setattr(opening, "_threads", [])
+    monkeypatch.setattr(opening, "library", functools.cache(opening.library.__wrapped__))
     opening.begin()
     assert opening._threads == []
     with pytest.raises(opening.TensorFlowMissingError, match="pip install 'tfmodel\\[runtime\\]'"):
-        opening.library.__wrapped__()
+        opening.library()
