@@ -186,7 +186,7 @@ class Metrics:
         self._ended[model], gone = ended[-_ENDED:], ended[:-_ENDED]
         for request in [one for one in self._counts if one.model == model and one.version in gone]:
             del self._counts[request]
-        self._requests.forget(one for one in self._requests.known() if one[0] == model and one[1] in gone)
+        self._requests.forget(lambda labels: labels[0] == model and labels[1] in gone)
 
     def _forget_memory(self, model: str, version: str) -> None:
         with contextlib.suppress(KeyError):

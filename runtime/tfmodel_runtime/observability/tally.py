@@ -7,7 +7,7 @@ of prometheus-client would expose.
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -68,14 +68,10 @@ class Requests(Collector):
             found = self._tallies[labels] = Tally(self._bounds)
         return found
 
-    def forget(self, labels: Iterable[Labels]) -> None:
-        """Has the tallies of some sets of labels exposed no more."""
-        for one in labels:
-            self._tallies.pop(one, None)
-
-    def known(self) -> Iterable[Labels]:
-        """The sets of labels that have a tally."""
-        return tuple(self._tallies)
+    def forget(self, is_gone: Callable[[Labels], bool]) -> None:
+        """Has tallies exposed no more."""
+        for labels in list(filter(is_gone, self._tallies)):
+            del self._tallies[labels]
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus-client prints."""

@@ -21,14 +21,14 @@ import tfmodel_runtime.composition
 print(*sorted(extensions() - before))
 """
 _BESIDE = """
-import threading, time
+import threading
 from tfmodel_runtime.engine import capi, opening
 opening.begin()
 thread = threading.enumerate()[-1]
-turns = 0
+looks = 0
 while thread.is_alive():
-    turns += 1
-print(turns, capi.version())
+    looks += "libtensorflow_cc" in open("/proc/self/maps").read()
+print(looks, capi.version())
 """
 
 
@@ -43,8 +43,9 @@ def test_no_extension_module_is_left_to_be_imported_while_the_library_is_opened(
 
 
 def test_python_goes_on_meanwhile_and_the_library_is_the_one_that_is_used() -> None:
-    turns, version = told(_BESIDE).split()
-    assert int(turns) > 100
+    """Many looks find it half opened; with the interpreter's lock held the first that finds it is among the last."""
+    looks, version = told(_BESIDE).split()
+    assert int(looks) > 50
     assert version.startswith("2.")
 
 
