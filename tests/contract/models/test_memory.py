@@ -12,7 +12,6 @@ import pytest
 from testkit.served import Served, serving
 
 RELOADS = 100
-FIRST = 10
 MOST_GROWTH = 1.05
 LOOKS = 5
 
@@ -59,11 +58,7 @@ def is_settled(served: Served, version: int) -> bool:
 
 @pytest.mark.timeout(600)
 def test_a_hundred_reloads_leave_the_memory_as_it_was(saved_models: Path, tmp_path: Path) -> None:
-    """The least of five looks on either side, each once nothing works on the version.
-
-    Of the reloads before the first looks some overlap too, as do those between: what threads take once, when they first work at the
-    same time, is no growth.
-    """
+    """The least of five looks on either side, each once nothing works on the version."""
     base = tmp_path / "m"
     shutil.copytree(saved_models / "weighty", base)
     with serving(base, tmp_path / "log", is_forked=False) as served:
